@@ -159,10 +159,6 @@ mod tests {
         assert!(refusal("application/json", r#"{"schemaVersion":2}"#).contains("not the media type"));
         // Fields that nobody reads are skipped without recursion; in those that count depth is an error.
         let deep = format!(r#"{{"schemaVersion":2,"config":{}"#, "[".repeat(200_000));
-        assert!(
-            refusal(MediaType::OCI_MANIFEST.as_str(), &deep).contains("config"),
-            "{}",
-            refusal(MediaType::OCI_MANIFEST.as_str(), &deep)
-        );
+        assert!(refusal(MediaType::OCI_MANIFEST.as_str(), &deep).contains("invalid type: sequence"));
     }
 }
