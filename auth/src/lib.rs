@@ -4,15 +4,25 @@
 //! has no clock: times are arguments. Records are kept elsewhere; here they are only understood.
 
 mod action;
+mod basic;
+mod config;
 mod error;
 mod identity;
+mod password;
 mod policy;
 mod random;
+mod refresh;
 mod scope;
+mod seal;
 mod text;
 
 pub use action::Action;
+pub use basic::Credentials;
+pub use config::AuthConfig;
 pub use error::{Fault, ParseError};
 pub use identity::{Caller, Identity, IdentityId, UserName};
+pub use password::{Password, PasswordHash, verify_password};
 pub use policy::{Attachment, Decision, Reason, RepositoryPrefix, ShippedPolicy, decide, granted_scopes};
+pub use refresh::{RefreshToken, RefreshTokenHash};
 pub use scope::{Resource, Scope, Word, Words, parse_scopes};
+pub use seal::MasterKey;
