@@ -14,7 +14,9 @@ mod random;
 mod refresh;
 mod scope;
 mod seal;
+mod signing;
 mod text;
+mod token;
 
 pub use action::Action;
 pub use basic::Credentials;
@@ -26,3 +28,5 @@ pub use policy::{Attachment, Decision, Reason, RepositoryPrefix, ShippedPolicy, 
 pub use refresh::{RefreshToken, RefreshTokenHash};
 pub use scope::{Resource, Scope, Word, Words, parse_scopes};
 pub use seal::MasterKey;
+pub use signing::{Jwk, Jwks, KeyId, PublicKey, SigningKey};
+pub use token::{Claims, LEEWAY_SECONDS, MAX_TOKEN_BYTES, TokenError, Verified, Verifier, sign};
