@@ -4,8 +4,12 @@
 
 mod args;
 mod commands;
+mod connection;
+mod credentials;
 mod failure;
+mod login_check;
 mod output;
+mod registry_address;
 
 use std::process::ExitCode;
 
