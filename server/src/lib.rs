@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The HTTP faces of a registry, its configuration and the front door that requests come through.
+
+pub mod config;
