@@ -112,6 +112,11 @@ impl Credentials {
         Ok(by_helper || in_file)
     }
 
+    /// The registries that one is logged in to, as the file lists them.
+    pub(crate) fn servers(&self) -> Vec<String> {
+        self.file.keys()
+    }
+
     fn helper(&self, key: &str) -> Option<Helper> {
         self.file.helper_of(key).map(|name| Helper::new(name, self.file.path()))
     }

@@ -225,10 +225,13 @@ fn challenge(parts: &Parts, app: &App, scope: Option<Scope>, refusal: Refusal) -
     let (error, message) = match refusal {
         Refusal::NoCredential => ("", "authentication is required; log in first"),
         Refusal::WrongLogin => ("", "wrong user name or password"),
-        Refusal::InvalidToken => (",error=\"invalid_token\"", "the token is not valid any more; get a new one"),
-        Refusal::InsufficientScope => {
-            (",error=\"insufficient_scope\"", "the token was not issued for this; get one for the named scope")
+        Refusal::InvalidToken => {
+            (",error=\"invalid_token\"", "the token is not valid any more; get a new one")
         }
+        Refusal::InsufficientScope => (
+            ",error=\"insufficient_scope\"",
+            "the token was not issued for this; get one for the named scope",
+        ),
     };
     challenge.push_str(error);
     Error::Unauthorized { challenge, message }

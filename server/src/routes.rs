@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use berth_oci::{ParseError, RepositoryName};
 use http::Request;
@@ -16,6 +16,7 @@ use tower::Service;
 
 use crate::access::Known;
 use crate::api::{base, blobs, catalog, extensions, manifests, referrers, tags, uploads};
+use crate::early_refusal::LeftOver;
 use crate::error::{Error, hide_cause};
 use crate::observe::RequestId;
 use crate::state::App;
@@ -124,7 +125,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut request = request.map(Body::new);
+        let left_over = (!request.body().is_end_stream()).then(LeftOver::default);
+        let mut request = request.map(|body| match &left_over {
+            Some(left_over) => left_over.lend(Body::new(body)),
+            None => Body::empty(),
+        });
         if let Some((path, packed)) = pack(request.uri().path()) {
             let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
             if let Ok(uri) = format!("{path}{query}").parse() {
@@ -135,9 +140,33 @@ where
         let id = request.extensions().get::<RequestId>().cloned();
         let answer = self.0.call(request);
         Box::pin(async move {
-            let response = answer.await.into_response();
+            let Ok(response) = answer.await;
+            if let Some(left_over) = left_over {
+                left_over.drain().await;
+            }
             Ok(hide_cause(response, id.as_ref()))
         })
+    }
+}
+
+/// A router as the front door and the observing layer hand requests to it.
+#[derive(Clone)]
+pub(crate) struct OwnBody(pub(crate) Router);
+
+impl<B> Service<Request<B>> for OwnBody
+where
+    B: http_body::Body<Data = bytes::Bytes, Error: Into<tower::BoxError>> + Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = axum::routing::future::RouteFuture<Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.0.call(request.map(Body::new))
     }
 }
 
@@ -166,7 +195,9 @@ mod tests {
 
     #[test]
     fn a_name_that_climbs_is_no_name() {
-        for path in ["/v2/../manifests/x", "/v2/a/%2e%2e/manifests/x", "/v2/a//manifests/x", "/v2/A/tags/list"] {
+        for path in
+            ["/v2/../manifests/x", "/v2/a/%2e%2e/manifests/x", "/v2/a//manifests/x", "/v2/A/tags/list"]
+        {
             assert!(pack(path).unwrap().1.name.is_err(), "{path}");
         }
         assert!(pack("/v2/").is_none());

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_storage::{Creation, LocalBlobStore, Sparse};
+use berth_storage::{Creation, DataFolder, LocalBlobStore, Sparse};
 
 use crate::config::{Config, PublicUrl};
 use crate::directory::Directory;
+use crate::metrics::Metrics;
+use crate::store::Store;
 
 /// The registry that this server serves.
 pub(crate) type Registry = berth_storage::Registry<LocalBlobStore>;
@@ -22,6 +24,10 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     /// What was configured, as far as handlers need it.
     pub(crate) settings: Settings,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Locked for as long as anything may still write.
+    _folder: DataFolder,
 }
 
 /// What was configured, as far as handlers need it.
@@ -47,8 +53,9 @@ impl Settings {
 }
 
 impl App {
-    pub(crate) fn new(registry: Registry, directory: Directory, settings: Settings) -> Self {
-        Self(Arc::new(Inner { registry, directory, settings }))
+    pub(crate) fn new(store: Store, settings: Settings, metrics: Arc<Metrics>) -> Self {
+        let Store { registry, directory, folder } = store;
+        Self(Arc::new(Inner { registry, directory, settings, metrics, _folder: folder }))
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Store {
     pub(crate) registry: Registry,
     /// Who there is and what they may do.
     pub directory: Directory,
-    folder: DataFolder,
+    pub(crate) folder: DataFolder,
 }
 
 impl Store {
@@ -55,7 +55,7 @@ impl Store {
         };
         let registry = Registry::open_sqlite(database, blobs, options).await?;
         let options = DirectoryOptions {
-            issuer: config.auth.issuer.clone().unwrap_or_else(|| "berth".to_owned()),
+            issuer: config.auth.issuer.clone(),
             token_ttl: config.auth.token_ttl,
             password_hashes: config.limits.password_hashes,
             master_key: master_key(config, &folder)?,

@@ -20,7 +20,9 @@ pub use blob_store::{BlobStore, ByteRange, ByteStream, Found, LocalBlobStore, Lo
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};
 pub use ids::{Actor, UploadId};
-pub use metadata::records::{AttachmentRecord, IdentityRecord, Records, RefreshTokenRecord, SigningKeyRecord};
+pub use metadata::records::{
+    AttachmentRecord, IdentityRecord, Records, RefreshTokenRecord, SigningKeyRecord,
+};
 pub use metadata::{Change, Metadata, Row, Tx, Unit, Value};
 pub use registry::{
     BlobInfo, BlobRead, Chunk, Creation, Page, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,

@@ -77,6 +77,11 @@ impl ConfigFile {
         Ok(Some(Credential::Password { user: user.to_owned(), password: password.into() }))
     }
 
+    /// The keys of all entries.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.entries().map(|(key, _)| key.to_owned()).collect()
+    }
+
     /// Puts an entry under `key`: the credential, or an empty one for what a helper keeps.
     pub(super) fn insert(&mut self, key: &str, credential: Option<&Credential>) {
         let entry = match credential {

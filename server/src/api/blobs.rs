@@ -50,11 +50,7 @@ pub(crate) async fn get(
     Ok(response)
 }
 
-async fn find(
-    app: &App,
-    repository: &berth_oci::RepositoryName,
-    digest: &Digest,
-) -> Result<BlobInfo, Error> {
+async fn find(app: &App, repository: &berth_oci::RepositoryName, digest: &Digest) -> Result<BlobInfo, Error> {
     let found = app.registry.blob(repository, digest).await?;
     found.ok_or_else(|| berth_storage::Error::BlobUnknown(digest.clone()).into())
 }

@@ -23,7 +23,8 @@ impl FromRequest<App> for ChunkBody {
     type Rejection = Error;
 
     async fn from_request(request: Request<Body>, app: &App) -> Result<Self, Error> {
-        let text = |name| request.headers().get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+        let text =
+            |name| request.headers().get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         let range = text(CONTENT_RANGE).map(str::parse::<ChunkRange>).transpose()?;
         let length = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
         let body = LivingBody::new(request.into_body(), app.settings.body_idle_timeout);
@@ -48,7 +49,10 @@ impl FromRequest<App> for ManifestBody {
         let mut content = BytesMut::new();
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| {
-                Error::Request(berth_oci::ErrorCode::ManifestInvalid, format!("the manifest broke off: {error}"))
+                Error::Request(
+                    berth_oci::ErrorCode::ManifestInvalid,
+                    format!("the manifest broke off: {error}"),
+                )
             })?;
             if content.len() + piece.len() > MAX_MANIFEST_BYTES {
                 return Err(too_large());

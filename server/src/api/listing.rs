@@ -14,7 +14,8 @@ use crate::error::Error;
 
 /// The most that one page holds, whatever `n` asks for.
 const MOST: u64 = 10_000;
-const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const IN_QUERY: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// Which page is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +44,8 @@ impl PageOf {
                 "n" => {
                     let number = value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty();
                     if !number {
-                        let message = format!("n must be a number of 0 or more, not '{}'", value.escape_default());
+                        let message =
+                            format!("n must be a number of 0 or more, not '{}'", value.escape_default());
                         return Err(Error::Request(ErrorCode::Unsupported, message));
                     }
                     // Digits that don't fit are merely more than a page holds.
@@ -64,7 +66,9 @@ impl PageOf {
             let n = if self.asked { format!("n={}&", self.limit) } else { String::new() };
             let last = utf8_percent_encode(last, IN_QUERY);
             let separator = if path.contains('?') { '&' } else { '?' };
-            response.headers_mut().insert(LINK, header(format!("<{path}{separator}{n}last={last}>; rel=\"next\"")));
+            response
+                .headers_mut()
+                .insert(LINK, header(format!("<{path}{separator}{n}last={last}>; rel=\"next\"")));
         }
         response
     }

@@ -71,7 +71,9 @@ pub(crate) async fn put(
         Reference::Digest(expected) => {
             let actual = Digest::of(expected.algorithm(), &content);
             if actual != *expected {
-                return Err(berth_storage::Error::DigestMismatch { expected: expected.clone(), actual }.into());
+                return Err(
+                    berth_storage::Error::DigestMismatch { expected: expected.clone(), actual }.into()
+                );
             }
             actual
         }

@@ -19,7 +19,9 @@ pub(crate) enum Asked {
 /// # Errors
 /// [`Error::RangeNotSatisfiable`] when the range lies outside of the blob, or ends before it begins.
 pub(crate) fn parse(header: Option<&str>, size: u64) -> Result<Asked, Error> {
-    let Some(range) = header.and_then(|header| header.strip_prefix("bytes=")) else { return Ok(Asked::Whole) };
+    let Some(range) = header.and_then(|header| header.strip_prefix("bytes=")) else {
+        return Ok(Asked::Whole);
+    };
     let Some((first, last)) = range.split_once('-') else { return Ok(Asked::Whole) };
     let (first, last) = (first.trim(), last.trim());
     let outside = || Error::RangeNotSatisfiable(size);

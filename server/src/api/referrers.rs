@@ -41,7 +41,8 @@ pub(crate) async fn list(
     let name = &allowed.repository;
     let found = app.registry.referrers(name, &subject, wanted, &page.last, page.limit).await?;
     let next = found.items.last().filter(|_| found.more).map(|last| last.digest.as_str());
-    let filter = wanted.map(|wanted| format!("?artifactType={}", utf8_percent_encode(wanted, NON_ALPHANUMERIC)));
+    let filter =
+        wanted.map(|wanted| format!("?artifactType={}", utf8_percent_encode(wanted, NON_ALPHANUMERIC)));
     let path = format!("/v2/{name}/referrers/{subject}{}", filter.unwrap_or_default());
     let index = Index { schema_version: 2, media_type: MediaType::OCI_INDEX, manifests: &found.items };
     let mut response = page.answer(index, &path, next);

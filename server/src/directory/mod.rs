@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use identities::Identities;
 use logins::Logins;
-pub use users::User;
+pub use users::{AttachedPolicy, User};
 
 use crate::error::Error;
 use berth_storage::Records;
@@ -111,8 +111,7 @@ impl Directory {
         access: Vec<Scope>,
     ) -> Result<(String, Timestamp), Error> {
         let now = (self.clock)();
-        let claims =
-            Claims::new(&self.issuer, &self.issuer, subject, access, now.seconds(), self.token_ttl)?;
+        let claims = Claims::new(&self.issuer, &self.issuer, subject, access, now.seconds(), self.token_ttl)?;
         Ok((sign(&claims, &self.key)?, now))
     }
 

@@ -34,10 +34,8 @@ pub struct AttachedPolicy {
     pub prefix: String,
 }
 
-impl From<&Attachment> for AttachmentRecord {
-    fn from(attachment: &Attachment) -> Self {
-        Self { policy: attachment.policy.to_string(), prefix: attachment.prefix.to_string() }
-    }
+fn record_of(attachment: &Attachment) -> AttachmentRecord {
+    AttachmentRecord { policy: attachment.policy.to_string(), prefix: attachment.prefix.to_string() }
 }
 
 impl User {
@@ -106,7 +104,7 @@ impl Directory {
         policies: &[Attachment],
     ) -> Result<User, Error> {
         let hash = self.hash(password).await?;
-        let policies = policies.iter().map(AttachmentRecord::from).collect();
+        let policies = policies.iter().map(record_of).collect();
         self.records.add_identity(name.to_string(), hash, policies, (self.clock)()).await?;
         self.user(name).await
     }
@@ -146,7 +144,7 @@ impl Directory {
     /// When there is no such user.
     pub async fn attach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
         let record = self.record(name).await?;
-        Ok(self.records.attach(record.id, attachment.into()).await?)
+        Ok(self.records.attach(record.id, record_of(attachment)).await?)
     }
 
     /// Detaches a policy from a user.
@@ -155,7 +153,7 @@ impl Directory {
     /// When there is no such user, or the policy was not attached to it.
     pub async fn detach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
         let record = self.record(name).await?;
-        Ok(self.records.detach(record.id, attachment.into()).await?)
+        Ok(self.records.detach(record.id, record_of(attachment)).await?)
     }
 
     /// A refresh token for someone who has just logged in (OAuth2, `access_type=offline`).
