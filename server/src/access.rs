@@ -102,6 +102,7 @@ impl<A: ActionType> FromRequestParts<App> for Allowed<A> {
         let asker = authenticate(parts, app, A::ACTION, repository.as_ref().ok()).await?;
         let repository = repository?;
         check(parts, app, &asker, A::ACTION, Some(&repository))?;
+        check_mount(parts, app, &asker, A::ACTION, &repository)?;
         let actor = actor_of(parts, &asker);
         Ok(Self { repository, asker, actor, action: PhantomData })
     }
@@ -176,7 +177,7 @@ async fn authenticate(
     action: Action,
     repository: Option<&RepositoryName>,
 ) -> Result<Asker, Error> {
-    let scope = || Scope::needed(action, repository);
+    let scope = || scopes_needed(parts, action, repository);
     match credentials(parts, app).await? {
         Shown::Nothing => Err(challenge(parts, app, scope(), Refusal::NoCredential)),
         Shown::Wrong(refusal) => Err(challenge(parts, app, scope(), refusal)),
@@ -194,7 +195,7 @@ fn check(
 ) -> Result<(), Error> {
     let covered = asker.token.as_ref().is_none_or(|token| token.covers(action, repository));
     if !covered {
-        let scope = Scope::needed(action, repository);
+        let scope = scopes_needed(parts, action, repository);
         return Err(challenge(parts, app, scope, Refusal::InsufficientScope));
     }
     let decision = decide(&asker.caller, action, repository);
@@ -203,11 +204,50 @@ fn check(
     }
     match &asker.caller {
         Caller::Anonymous => {
-            let scope = Scope::needed(action, repository);
+            let scope = scopes_needed(parts, action, repository);
             Err(challenge(parts, app, scope, Refusal::NoCredential))
         }
         Caller::Identity(identity) => Err(Error::Denied(denied_sentence(identity, action, repository))),
     }
+}
+
+/// What a client must ask a token for, as it stands in the challenge: for a mount also the right to
+/// read its source, so that one token does for both.
+fn scopes_needed(parts: &Parts, action: Action, repository: Option<&RepositoryName>) -> Option<String> {
+    let needed = Scope::needed(action, repository)?;
+    let source = mount_source(parts, action);
+    let read = source.and_then(|source| Scope::needed(READ, Some(&source)));
+    Some(read.map_or_else(|| needed.to_string(), |read| format!("{needed} {read}")))
+}
+
+/// What mounting a blob takes of its source.
+pub(crate) const READ: Action = Action::GetDownloadUrlForLayer;
+
+/// The repository that a mount names as its source.
+fn mount_source(parts: &Parts, action: Action) -> Option<RepositoryName> {
+    if action != Action::InitiateLayerUpload {
+        return None;
+    }
+    let query = || form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    query().find(|(key, _)| key == "mount")?;
+    query().find(|(key, _)| key == "from").and_then(|(_, from)| from.parse().ok())
+}
+
+/// Asks for a token that covers a mount's source, too, if the identity may read that. If it may
+/// not, nothing is asked: the mount merely becomes an upload, as for a source that isn't there.
+fn check_mount(
+    parts: &Parts,
+    app: &App,
+    asker: &Asker,
+    action: Action,
+    target: &RepositoryName,
+) -> Result<(), Error> {
+    let Some(source) = mount_source(parts, action) else { return Ok(()) };
+    if asker.identity_may(READ, &source) && !asker.may(READ, &source) {
+        let scopes = scopes_needed(parts, action, Some(target));
+        return Err(challenge(parts, app, scopes, Refusal::InsufficientScope));
+    }
+    Ok(())
 }
 
 /// The same sentence whether the repository exists or not.
@@ -216,7 +256,7 @@ fn denied_sentence(identity: &Identity, action: Action, repository: Option<&Repo
     format!("no policy attached to {} allows {action}{to}; ask an administrator", identity.name)
 }
 
-fn challenge(parts: &Parts, app: &App, scope: Option<Scope>, refusal: Refusal) -> Error {
+fn challenge(parts: &Parts, app: &App, scope: Option<String>, refusal: Refusal) -> Error {
     let realm = format!("{}/token", origin(parts, app));
     let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{}\"", app.directory.service());
     if let Some(scope) = scope {

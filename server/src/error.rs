@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use berth_oci::{ErrorBody, ErrorCode, ParseError, Reference, RepositoryName};
+use berth_oci::{ErrorBody, ErrorCode, ParseError, Reference};
 use berth_storage::FaultKind;
 use http::header::{HeaderName, LOCATION, RANGE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -81,11 +81,6 @@ impl Error {
     /// No such manifest in the repository.
     pub(crate) fn manifest_unknown(reference: &Reference) -> Self {
         berth_storage::Error::ManifestUnknown(reference.clone()).into()
-    }
-
-    /// No such repository, as far as the caller may know.
-    pub(crate) fn repository_unknown(name: &RepositoryName) -> Self {
-        berth_storage::Error::RepositoryUnknown(name.clone()).into()
     }
 
     /// The status, and the specification's code.

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use berth_auth::Action;
 use berth_oci::{Algorithm, Digest, RepositoryName};
 use berth_storage::{Actor, UploadId, UploadStatus};
 use http::header::{LOCATION, RANGE};
@@ -10,7 +9,7 @@ use http::{HeaderName, StatusCode, Uri};
 
 use super::body::ChunkBody;
 use super::{DOCKER_API_VERSION, DOCKER_CONTENT_DIGEST, Last, REGISTRY_2, header};
-use crate::access::{Allowed, Asker, ecr};
+use crate::access::{Allowed, Asker, READ, ecr};
 use crate::error::Error;
 use crate::state::App;
 
@@ -81,7 +80,6 @@ async fn mount(
     from: Option<&RepositoryName>,
     actor: &Actor,
 ) -> Result<bool, Error> {
-    const READ: Action = Action::GetDownloadUrlForLayer;
     const PAGE: u64 = 100;
     let creation = app.settings.creation;
     if let Some(source) = from {

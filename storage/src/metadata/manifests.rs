@@ -114,7 +114,7 @@ async fn insert(tx: &mut Tx<'_>, repository: &str, put: &PutManifest) -> Result<
     match &manifest.content {
         Content::Blobs { config, layers } => {
             for blob in unique(config.iter().chain(layers)) {
-                link_blob(tx, repository, digest, blob).await?;
+                link_blob(tx, repository, put, blob).await?;
             }
         }
         Content::Children(children) => {
@@ -136,16 +136,16 @@ fn unique<'a>(descriptors: impl IntoIterator<Item = &'a Descriptor>) -> impl Ite
 async fn link_blob(
     tx: &mut Tx<'_>,
     repository: &str,
-    manifest: &Digest,
+    put: &PutManifest,
     blob: &Descriptor,
 ) -> Result<(), Error> {
     let sql = "INSERT INTO manifest_blobs (repository_id, manifest, wanted, blob)
                VALUES ($1, $2, $3, (SELECT digest FROM repository_blobs WHERE repository_id = $1 AND digest = $3))
                ON CONFLICT (repository_id, manifest, wanted) DO UPDATE SET blob = excluded.blob
                RETURNING blob";
-    let row = tx.row(sql, args![repository, manifest, &blob.digest]).await?;
+    let row = tx.row(sql, args![repository, &put.digest, &blob.digest]).await?;
     let absent = row.is_none_or(|row| !matches!(row.text_or_null(0), Ok(Some(_))));
-    if absent && !blob.is_foreign() {
+    if absent && put.sparse == Sparse::Refused && !blob.is_foreign() {
         return Err(Error::ManifestBlobUnknown(blob.digest.clone()));
     }
     Ok(())
@@ -164,7 +164,7 @@ async fn link_child(
     if !is_manifest {
         let sql = "SELECT 1 FROM repository_blobs WHERE repository_id = $1 AND digest = $2";
         if tx.row(sql, args![repository, &child.digest]).await?.is_some() {
-            return link_blob(tx, repository, &put.digest, child).await;
+            return link_blob(tx, repository, put, child).await;
         }
         if put.sparse == Sparse::Refused && !child.is_foreign() {
             return Err(Error::ManifestBlobUnknown(child.digest.clone()));

@@ -45,7 +45,7 @@ pub struct PushedManifest {
     pub content: Bytes,
     /// What they say.
     pub manifest: Arc<Manifest>,
-    /// Whether an index may name absent children.
+    /// Whether it may name what is not here.
     pub sparse: Sparse,
     /// Whether the repository may be made.
     pub creation: Creation,

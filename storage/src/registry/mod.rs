@@ -33,12 +33,12 @@ pub enum Creation {
     Refused,
 }
 
-/// Whether an index may name children that are not here.
+/// Whether a manifest may name children or blobs that are not here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sparse {
     /// It may.
     Allowed,
-    /// Each child must be here first.
+    /// Each must be here first.
     Refused,
 }
 
