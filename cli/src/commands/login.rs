@@ -30,7 +30,7 @@ pub(crate) struct Login {
     #[command(flatten)]
     connection: ConnectionArgs,
 
-    /// The registry, host[:port]
+    /// The registry, as HOST or HOST:PORT
     #[arg(value_name = "SERVER", default_value = "docker.io")]
     server: RegistryAddress,
 }

@@ -11,7 +11,7 @@ use crate::registry_address::RegistryAddress;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  berth logout registry.example.com")]
 pub(crate) struct Logout {
-    /// The registry, host[:port]
+    /// The registry, as HOST or HOST:PORT
     #[arg(value_name = "SERVER", default_value = "docker.io")]
     server: RegistryAddress,
 }
