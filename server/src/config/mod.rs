@@ -16,6 +16,7 @@ mod values;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use berth_auth::AuthConfig;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -23,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use sections::{
-    AdminConfig, AuthConfig, BlobsConfig, BlobsKind, DeleteConfig, EcrConfig, LimitsConfig, LogConfig,
-    LogFormat, MetadataConfig, MetadataUrl, RepositoriesConfig, TlsConfig, UploadsConfig,
+    AdminConfig, BlobsConfig, BlobsKind, DeleteConfig, EcrConfig, LimitsConfig, LogConfig, LogFormat,
+    MetadataConfig, MetadataUrl, RepositoriesConfig, TlsConfig, UploadsConfig,
 };
 use settings::{Origin, Settings};
 pub use values::{LogLevel, PublicUrl};

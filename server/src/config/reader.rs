@@ -254,9 +254,15 @@ impl de::Error for Refusal {
         if expected == TABLE {
             return Self { key: None, why: Why::NotATable };
         }
+        Self::invalid_value(found, &expected.as_str())
+    }
+
+    fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let expected = expected.to_string();
         let expected = match expected.as_str() {
             "i64" | "u64" | "usize" => "a whole number",
             "path string" => "a string",
+            "a duration" => "a duration such as 30s, 5m, 24h or 30d",
             other => other,
         };
         Self::message(format_args!("expected {expected}, found {found}"))

@@ -98,27 +98,6 @@ pub struct TlsConfig {
     pub key: PathBuf,
 }
 
-/// `[auth]`: tokens and the key that encrypts secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table")]
-pub struct AuthConfig {
-    /// How long a token is good for; at least a minute, as docker asks.
-    #[serde(with = "values::token_lifetime")]
-    pub token_ttl: Duration,
-    /// The `iss` of tokens; left out: the public URL, or the request's host.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
-    /// The file of the key that encrypts secrets; left out: made in the data folder.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "values::some_path")]
-    pub master_key_file: Option<PathBuf>,
-}
-
-impl Default for AuthConfig {
-    fn default() -> Self {
-        Self { token_ttl: Duration::from_secs(300), issuer: None, master_key_file: None }
-    }
-}
-
 /// `[limits]`: what one client, or all together, may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
@@ -127,13 +106,13 @@ pub struct LimitsConfig {
     #[serde(deserialize_with = "values::count")]
     pub connections: usize,
     /// The longest that a TLS handshake, a request's headers or an idle connection may take.
-    #[serde(with = "values::duration")]
+    #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "values::duration")]
     pub header_timeout: Duration,
     /// The longest silence within a request's body.
-    #[serde(with = "values::duration")]
+    #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "values::duration")]
     pub body_idle_timeout: Duration,
     /// The longest that a client may leave an answer unread.
-    #[serde(with = "values::duration")]
+    #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "values::duration")]
     pub write_timeout: Duration,
     /// Bytes of a request's headers.
     #[serde(with = "values::header_bytes")]
@@ -204,7 +183,7 @@ impl<'de> Deserialize<'de> for LogFormat {
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct UploadsConfig {
     /// How long an upload that nobody continues is kept.
-    #[serde(with = "values::duration")]
+    #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "values::duration")]
     pub expire_after: Duration,
 }
 

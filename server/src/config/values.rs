@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// How clients reach this registry: `http://` or `https://` and a host, no path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +74,15 @@ impl LogLevel {
         &self.0
     }
 
-    /// The filter that it stands for.
-    pub(crate) fn targets(&self) -> tracing_subscriber::filter::Targets {
-        self.0.parse().unwrap_or_default()
+    /// The filter that it stands for. A bare level is for this program: below `info`, libraries
+    /// say too much.
+    pub(crate) fn targets(&self) -> Targets {
+        match self.0.parse::<LevelFilter>() {
+            Ok(level) => {
+                Targets::new().with_default(level.min(LevelFilter::INFO)).with_target("berth", level)
+            }
+            Err(_) => self.0.parse().unwrap_or_default(),
+        }
     }
 }
 
@@ -91,7 +98,7 @@ impl FromStr for LogLevel {
     fn from_str(text: &str) -> Result<Self, String> {
         let levels = ["off", "error", "warn", "info", "debug", "trace"];
         let level = |part: &str| levels.contains(&part.rsplit('=').next().unwrap_or(part));
-        if text.split(',').all(level) && text.parse::<tracing_subscriber::filter::Targets>().is_ok() {
+        if text.split(',').all(level) && text.parse::<Targets>().is_ok() {
             return Ok(Self(text.to_owned()));
         }
         Err(format!("'{text}' is not a log level; use one of {}", levels.join(", ")))
@@ -150,16 +157,17 @@ pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf
     if path.as_os_str().is_empty() { Err(D::Error::custom("the path is empty")) } else { Ok(path) }
 }
 
-/// As [`path`], for a key without a default.
-pub(super) fn some_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
-    path(deserializer).map(Some)
-}
-
 /// A whole number of at least one.
 pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let number = i64::deserialize(deserializer)?;
     let count = usize::try_from(number).ok().filter(|count| *count > 0);
     count.ok_or_else(|| D::Error::custom(format_args!("{number} is too small; the least is 1")))
+}
+
+/// A duration such as `30s`, longer than zero.
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let duration: Duration = humantime_serde::deserialize(deserializer)?;
+    if duration.is_zero() { Err(D::Error::custom("must be longer than zero")) } else { Ok(duration) }
 }
 
 /// An AWS account: twelve digits.
@@ -183,59 +191,6 @@ pub(super) fn region<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
         Ok(text)
     } else {
         Err(D::Error::custom(format_args!("'{text}' is not a region; write it like us-east-1")))
-    }
-}
-
-/// Durations: a whole number and `ms`, `s`, `m`, `h` or `d`; longer than zero.
-pub(super) mod duration {
-    use super::{Deserialize, Deserializer, Duration, Serializer};
-    use serde::de::Error as _;
-
-    const UNITS: [(&str, u64); 5] =
-        [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-
-    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format(*duration))
-    }
-
-    pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-        let wrong = || format!("'{text}' is not a duration; write it like 30s, 5m, 24h or 30d");
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let (_, milliseconds) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        match number.checked_mul(milliseconds) {
-            Some(0) | None => Err(format!("'{text}' is not a duration longer than zero that can be counted")),
-            Some(total) => Ok(Duration::from_millis(total)),
-        }
-    }
-
-    /// In the largest unit that divides it, but `24h` rather than `1d`.
-    pub(crate) fn format(duration: Duration) -> String {
-        let total = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let fits =
-            |(_, unit): &(&str, u64)| total.is_multiple_of(*unit) && (total / unit > 1 || *unit < 86_400_000);
-        let (name, unit) = UNITS.into_iter().find(fits).unwrap_or(("ms", 1));
-        format!("{}{name}", total / unit)
-    }
-}
-
-/// Durations of at least a minute: docker takes tokens that live shorter as living a minute.
-pub(super) mod token_lifetime {
-    use super::{Deserializer, Duration, duration};
-    pub(crate) use duration::serialize;
-    use serde::de::Error as _;
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let lifetime = duration::deserialize(deserializer)?;
-        if lifetime < Duration::from_secs(60) {
-            return Err(D::Error::custom("clients need tokens that live for at least 1m"));
-        }
-        Ok(lifetime)
     }
 }
 
