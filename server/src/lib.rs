@@ -2,3 +2,6 @@
 
 pub mod config;
 pub mod front_door;
+pub mod logging;
+pub mod metrics;
+pub mod observe;
