@@ -11,24 +11,24 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub const PREFACE_AND_SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+pub(crate) const PREFACE_AND_SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-pub struct Door {
-    pub address: SocketAddr,
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
     open: Gauge,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
 }
 
 impl Door {
-    pub async fn open(limits: LimitsConfig, router: Router) -> Self {
+    pub(crate) async fn open(limits: LimitsConfig, router: Router) -> Self {
         let flags = Flags { data: Some("unused".into()), ..Flags::default() };
         let (mut config, _) = Config::load(None, [], flags).unwrap();
         config.limits = limits;
         Self::open_with(&config, router).await
     }
 
-    pub async fn open_with(config: &Config, router: Router) -> Self {
+    pub(crate) async fn open_with(config: &Config, router: Router) -> Self {
         let listener = front_door::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let open = Gauge::default();
@@ -40,35 +40,35 @@ impl Door {
         Self { address, open, stop, server }
     }
 
-    pub fn url(&self, scheme: &str, path: &str) -> String {
+    pub(crate) fn url(&self, scheme: &str, path: &str) -> String {
         format!("{scheme}://localhost:{}{path}", self.address.port())
     }
 
-    pub fn open_connections(&self) -> i64 {
+    pub(crate) fn open_connections(&self) -> i64 {
         self.open.get()
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.server.await.unwrap();
     }
 }
 
-pub async fn send(address: SocketAddr, request: &[u8]) -> String {
+pub(crate) async fn send(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
     String::from_utf8(read_all(&mut stream).await).unwrap()
 }
 
 /// Up to the end, or to the reset that some ends are.
-pub async fn read_all(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+pub(crate) async fn read_all(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut all = Vec::new();
     let _ = stream.read_to_end(&mut all).await;
     all
 }
 
 /// One answer that ends in this text.
-pub async fn read_answer(stream: &mut TcpStream, end: &str) -> String {
+pub(crate) async fn read_answer(stream: &mut TcpStream, end: &str) -> String {
     let mut answer = String::new();
     while !answer.ends_with(end) {
         let mut bytes = [0; 1024];
