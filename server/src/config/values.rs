@@ -157,11 +157,6 @@ pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf
     if path.as_os_str().is_empty() { Err(D::Error::custom("the path is empty")) } else { Ok(path) }
 }
 
-/// As [`path`], for a key without a default.
-pub(super) fn some_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
-    path(deserializer).map(Some)
-}
-
 /// A whole number of at least one.
 pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let number = i64::deserialize(deserializer)?;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::Method;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -42,8 +42,7 @@ pin_project! {
 }
 
 impl<B: Body> RequestBody<B> {
-    pub(super) fn new(body: B, tally: Tally) -> Self {
-        let tally = (!body.is_end_stream()).then_some(tally);
+    pub(super) fn new(body: B, tally: Option<Tally>) -> Self {
         Self { body, tally }
     }
 }
@@ -59,7 +58,7 @@ impl<B: Body> Body for RequestBody<B> {
         let this = self.project();
         let frame = ready!(this.body.poll_frame(cx));
         if let (Some(tally), Some(Ok(frame))) = (this.tally, &frame) {
-            tally.bytes += frame.data_ref().map_or(0, bytes::Buf::remaining) as u64;
+            tally.bytes += frame.data_ref().map_or(0, Buf::remaining) as u64;
         }
         Poll::Ready(frame)
     }
@@ -100,7 +99,7 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
         let frame = ready!(this.body.as_mut().poll_frame(cx));
         let Some(record) = this.record else { return Poll::Ready(frame) };
         if let Some(Ok(frame)) = &frame {
-            record.sent(frame.data_ref().map_or(0, bytes::Buf::remaining));
+            record.sent(frame.data_ref().map_or(0, Buf::remaining));
         }
         // A connection may not ask for more once it knows that this was all.
         if frame.is_none() || this.body.is_end_stream() {

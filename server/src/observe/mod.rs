@@ -86,7 +86,7 @@ where
         let is_read = request.method().is_safe();
         let span = if is_read { debug_span!("request", %id) } else { info_span!("request", %id) };
         let record = Record::new(self.layer.metrics.clone(), &request, client, id);
-        let tally = record.tally();
+        let tally = (!request.body().is_end_stream()).then(|| record.tally());
         let service = span.in_scope(|| self.service.call(request.map(|body| RequestBody::new(body, tally))));
         Observed { service, record: Some(record), span }
     }

@@ -1,10 +1,9 @@
-//! The front door, through real sockets.
-
-mod door;
+//! What a connection may do, and how it ends.
 
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::door::{Door, PREFACE_AND_SETTINGS, read_all, read_answer, send};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request};
@@ -12,7 +11,6 @@ use axum::http::StatusCode;
 use axum::routing::{get, put};
 use berth_server::config::LimitsConfig;
 use berth_server::front_door::{self, BodyError, Connection, LivingBody};
-use door::{Door, PREFACE_AND_SETTINGS, read_all, read_answer, send};
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
