@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use wait_timeout::ChildExt;
 
 use crate::tls::Certificate;
-use crate::{Client, binary};
+use crate::{Client, Program, binary};
 
 /// The password of `admin` on every server that tests start.
 pub const ADMIN_PASSWORD: &str = "a password for tests: not $ecret";
@@ -25,6 +25,7 @@ pub struct Options {
     config: String,
     data: Option<PathBuf>,
     certificate: Option<Certificate>,
+    ipv6: bool,
 }
 
 /// A running server, killed when dropped. Its log is shown when the test fails.
@@ -60,6 +61,13 @@ impl Options {
         self
     }
 
+    /// Listens on `::1` instead of `127.0.0.1`.
+    #[must_use]
+    pub fn on_ipv6(mut self) -> Self {
+        self.ipv6 = true;
+        self
+    }
+
     /// Starts the server and returns when it is ready.
     #[track_caller]
     pub fn start(mut self) -> Berth {
@@ -73,7 +81,7 @@ impl Options {
         let config = folder.path().join("berth.toml");
         std::fs::write(&config, self.config).expect("writing the config");
         let data = self.data.unwrap_or_else(|| folder.path().join("data"));
-        let address = free_address();
+        let address = free_address(if self.ipv6 { "[::1]:0" } else { "127.0.0.1:0" });
         let child = spawn(&config, &data, address, folder.path());
         let mut berth = Berth { child, address, authority, data, config, folder };
         berth.await_ready();
@@ -91,6 +99,17 @@ impl Berth {
     /// Where it listens, as clients write it in a reference: `127.0.0.1:PORT`.
     pub fn host(&self) -> String {
         self.address.to_string()
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// `berth admin …`, run by whoever is logged in to this server in `home`.
+    pub fn admin_command(&self, home: &Path, arguments: &str) -> Program {
+        let berth = Program::new(binary::berth()).home(home).args(["admin", "--server", &self.url()]);
+        berth.args(arguments.split_whitespace())
     }
 
     /// Its address as a URL.
@@ -195,14 +214,15 @@ impl Drop for Berth {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("---- the log of berth at {} ----\n{}", self.address, self.log());
+            let log = self.log();
+            eprintln!("---- the log of berth at {} ----\n{}", self.address, tail(&log));
         }
     }
 }
 
-/// An address on loopback that nothing listens on.
-pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+/// An address that nothing listens on; `any` is one with port 0.
+pub fn free_address(any: &str) -> SocketAddr {
+    let listener = TcpListener::bind(any).expect("a free port");
     listener.local_addr().expect("the port's number")
 }
 
@@ -224,6 +244,12 @@ fn spawn(config: &Path, data: &Path, address: SocketAddr, folder: &Path) -> Chil
 
 fn log_file(folder: &Path) -> PathBuf {
     folder.join("berth.log")
+}
+
+/// The end of a log, as much as a reader of a failure can use.
+pub(crate) fn tail(log: &str) -> &str {
+    let from = log.char_indices().rev().nth(8000).map_or(0, |(at, _)| at);
+    &log[from..]
 }
 
 /// Asks once, from a thread of its own: the test may be inside a runtime or not.

@@ -45,9 +45,9 @@ impl Authority {
         self.folder.join("ca.crt")
     }
 
-    /// Signs a certificate for servers on loopback, kept as `<name>.crt` and `<name>.key`.
+    /// Signs a certificate for servers on loopback and for `name`, kept as `<name>.crt` and `<name>.key`.
     pub fn sign(&self, name: &str) -> Certificate {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = ["localhost", "127.0.0.1", "::1", name].map(str::to_owned);
         let mut params = CertificateParams::new(names).expect("names");
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Daemon, folder};
+use super::{Daemon, context_of, folder};
 use crate::Program;
 
 // By its path: machines have another docker's client earlier on PATH.
@@ -69,6 +69,11 @@ impl Docker {
         Self { socket, home, _daemon: daemon }
     }
 
+    /// Where its client keeps its files, logins among them.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// `docker …`
     pub fn call(&self, arguments: &str) -> Program {
         client(&self.socket, &self.home).args(arguments.split_whitespace())
@@ -81,14 +86,7 @@ impl Docker {
 
     /// Builds an image of these tars, a layer each, under `reference`.
     pub fn build(&self, reference: &str, layers: &[PathBuf]) {
-        let context = tempfile::tempdir().expect("a temporary folder");
-        let mut dockerfile = "FROM scratch\n".to_owned();
-        for (index, layer) in layers.iter().enumerate() {
-            std::fs::copy(layer, context.path().join(format!("{index}.tar"))).expect("copying a layer");
-            dockerfile.push_str(&format!("ADD {index}.tar /\n"));
-        }
-        dockerfile.push_str("CMD [\"/bin/sh\"]\n");
-        std::fs::write(context.path().join("Dockerfile"), dockerfile).expect("writing a Dockerfile");
+        let context = context_of(layers);
         self.call("build --quiet --network none --tag").arg(reference).arg(context.path()).succeeds();
     }
 

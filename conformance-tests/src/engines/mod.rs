@@ -5,7 +5,7 @@ mod docker;
 mod podman;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ pub use docker::{Docker, Trust};
 pub use podman::Podman;
 
 use crate::Program;
+use crate::server::tail;
 
 const STARTED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -66,8 +67,7 @@ impl Drop for Daemon {
         }
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-            let from = log.char_indices().rev().nth(8000).map_or(0, |(at, _)| at);
-            eprintln!("---- the log of {} ----\n{}", self.name, &log[from..]);
+            eprintln!("---- the log of {} ----\n{}", self.name, tail(&log));
         }
     }
 }
@@ -75,4 +75,17 @@ impl Drop for Daemon {
 /// A folder whose path is short enough for a socket in it.
 fn folder(name: &str) -> TempDir {
     tempfile::Builder::new().prefix(&format!("berth-{name}-")).tempdir_in("/tmp").expect("a temporary folder")
+}
+
+/// A build context whose Dockerfile adds each of these tars as a layer.
+fn context_of(layers: &[PathBuf]) -> TempDir {
+    let context = tempfile::tempdir().expect("a temporary folder");
+    let mut dockerfile = "FROM scratch\n".to_owned();
+    for (index, layer) in layers.iter().enumerate() {
+        std::fs::copy(layer, context.path().join(format!("{index}.tar"))).expect("copying a layer");
+        dockerfile.push_str(&format!("ADD {index}.tar /\n"));
+    }
+    dockerfile.push_str("CMD [\"/bin/sh\"]\n");
+    std::fs::write(context.path().join("Dockerfile"), dockerfile).expect("writing a Dockerfile");
+    context
 }

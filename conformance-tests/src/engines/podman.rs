@@ -1,10 +1,10 @@
 //! Debian's podman and buildah, with stores of the test's own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::folder;
+use super::{context_of, folder};
 use crate::Program;
 
 /// Raising a limit is refused on machines without CAP_SYS_RESOURCE.
@@ -34,6 +34,11 @@ impl Podman {
         Self { folder }
     }
 
+    /// Where it keeps its files, logins among them.
+    pub fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// `podman …`
     pub fn call(&self, arguments: &str) -> Program {
         let tmp = self.path("tmp");
@@ -49,6 +54,15 @@ impl Podman {
     pub fn login(&self, registry: &str, user: &str, password: &str) -> Program {
         self.call(&format!("login --tls-verify=false --username {user} --password-stdin {registry}"))
             .stdin(password)
+    }
+
+    /// Builds an image of these tars, a layer each, under `reference`.
+    pub fn build(&self, reference: &str, layers: &[PathBuf]) {
+        let context = context_of(layers);
+        self.call("build --quiet --layers --isolation chroot --tag")
+            .arg(reference)
+            .arg(context.path())
+            .succeeds();
     }
 
     /// Removes every image, so that the next pull brings all of it.
