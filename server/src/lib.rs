@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The HTTP faces of a registry: the OCI distribution API, tokens, management, probes; the
+//! configuration they come with, and the front door that requests come through.
+
+mod access;
+mod api;
+pub mod config;
+mod directory;
+mod early_refusal;
+mod error;
+pub mod front_door;
+pub mod logging;
+mod management;
+pub mod metrics;
+pub mod observe;
+mod probes;
+mod routes;
+mod serve;
+mod state;
+mod store;
+mod token;
+
+pub use directory::{AttachedPolicy, Directory, User};
+pub use error::Error;
+pub use management::{ChangePassword, NewUser};
+pub use serve::{Server, StartError};
+pub use store::{FirstAdmin, Store};

@@ -1,0 +1,107 @@
+//! A running server, through its management API, with the login of `berth login`.
+
+use reqwest::{Method, RequestBuilder, Response};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::args::ConnectionArgs;
+use crate::connection::Connection;
+use crate::credentials::{Credential, Credentials};
+use crate::failure::Failure;
+use crate::registry_address::RegistryAddress;
+
+/// A running server and who asks it.
+pub(super) struct Remote {
+    connection: Connection,
+    credential: Credential,
+}
+
+/// What the management API says went wrong (RFC 9457).
+#[derive(serde::Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl Remote {
+    pub(super) fn new(server: Option<&RegistryAddress>, args: &ConnectionArgs) -> Result<Self, Failure> {
+        let credentials = Credentials::of_this_user().map_err(|error| finding(&error))?;
+        let only;
+        let server = match server {
+            Some(server) => server,
+            None => {
+                only = the_only_one(&credentials)?;
+                &only
+            }
+        };
+        let found = credentials.find(server.credentials_key()).map_err(|error| finding(&error))?;
+        let credential = found
+            .ok_or_else(|| finding(&format!("not logged in to {server}; run 'berth login {server}'")))?;
+        let connection = Connection::new(server, args)
+            .map_err(|error| Failure::new(format!("reaching {server}"), error))?;
+        Ok(Self { connection, credential })
+    }
+
+    /// Asks for something and reads the answer.
+    pub(super) async fn get<T: DeserializeOwned>(&self, tried: &str, path: &str) -> Result<T, Failure> {
+        let answer = self.send(tried, self.request(tried, Method::GET, path)?).await?;
+        answer.json().await.map_err(|error| Failure::new(tried, self.connection.describe(&error)))
+    }
+
+    /// Sends something whose answer, if it is no error, says nothing.
+    pub(super) async fn tell(
+        &self,
+        tried: &str,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<(), Failure> {
+        let mut request = self.request(tried, method, path)?;
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.send(tried, request).await.map(drop)
+    }
+
+    fn request(&self, tried: &str, method: Method, path: &str) -> Result<RequestBuilder, Failure> {
+        let url =
+            self.connection.url(&format!("/api/v1{path}")).map_err(|wrong| Failure::new(tried, wrong))?;
+        let request = self.connection.client().request(method, url);
+        match &self.credential {
+            Credential::Password { user, password } => {
+                Ok(request.basic_auth(user, Some(password.expose_secret())))
+            }
+            Credential::IdentityToken(_) => Err(Failure::new(
+                tried,
+                "the login is a docker identity token, which administers nothing; run 'berth login' again",
+            )),
+        }
+    }
+
+    async fn send(&self, tried: &str, request: RequestBuilder) -> Result<Response, Failure> {
+        let sent = request.send().await;
+        let answer = sent.map_err(|error| Failure::new(tried, self.connection.describe(&error)))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let wrong = match answer.json::<Problem>().await {
+            Ok(problem) => problem.detail,
+            Err(_) => format!("the server answered {status}; is it a berth server?"),
+        };
+        Err(Failure::new(tried, wrong))
+    }
+}
+
+fn finding(wrong: &impl std::fmt::Display) -> Failure {
+    Failure::new("finding the server's login", wrong)
+}
+
+fn the_only_one(credentials: &Credentials) -> Result<RegistryAddress, Failure> {
+    let servers = credentials.servers();
+    match servers.as_slice() {
+        [] => Err(finding(&"not logged in anywhere; run 'berth login SERVER' first")),
+        [one] => one.parse().map_err(|error: String| finding(&error)),
+        several => Err(finding(&format!("logged in to {}; name one with --server", several.join(", ")))),
+    }
+}

@@ -1,0 +1,272 @@
+//! The key opens the door: [`Allowed`] is the only way for a handler to a repository's name and to
+//! whoever asks, so that authorisation stands in the handler's signature.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use berth_auth::{Action, Caller, Credentials, Identity, Scope, Verified, decide};
+use berth_oci::RepositoryName;
+use berth_storage::Actor;
+use http::header::{AUTHORIZATION, HOST};
+use http::request::Parts;
+
+use crate::error::Error;
+use crate::front_door::Connection;
+use crate::observe::RequestId;
+use crate::routes::Packed;
+use crate::state::App;
+
+/// One action of ECR's, as a type.
+pub(crate) trait ActionType: Send + Sync + 'static {
+    const ACTION: Action;
+}
+
+/// The actions that handlers ask for, by ECR's names.
+pub(crate) mod ecr {
+    use super::{Action, ActionType};
+
+    macro_rules! action_types {
+        ($($name:ident),* $(,)?) => {$(
+            pub(crate) struct $name;
+
+            impl ActionType for $name {
+                const ACTION: Action = Action::$name;
+            }
+        )*};
+    }
+
+    action_types!(
+        BatchCheckLayerAvailability,
+        BatchDeleteImage,
+        BatchGetImage,
+        CompleteLayerUpload,
+        DescribeRepositories,
+        GetDownloadUrlForLayer,
+        InitiateLayerUpload,
+        ListImageReferrers,
+        ListImages,
+        ManageUsers,
+        PutImage,
+        ReadMetrics,
+        UploadLayerPart,
+    );
+}
+
+/// Who asks, and how they proved it.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    pub(crate) caller: Caller,
+    /// What their token is limited to; none for a login with a password.
+    token: Option<Arc<Verified>>,
+}
+
+impl Asker {
+    /// Whether they may do `action` with what they have shown.
+    pub(crate) fn may(&self, action: Action, repository: &RepositoryName) -> bool {
+        let covered = self.token.as_ref().is_none_or(|token| token.covers(action, Some(repository)));
+        covered && self.identity_may(action, repository)
+    }
+
+    /// Whether they may do `action`, whatever their token is limited to.
+    pub(crate) fn identity_may(&self, action: Action, repository: &RepositoryName) -> bool {
+        decide(&self.caller, action, Some(repository)).allowed
+    }
+}
+
+/// Someone who may do the action `A` to `repository`. A name, never a row: a push may be to a
+/// repository that isn't there yet.
+pub(crate) struct Allowed<A> {
+    pub(crate) repository: RepositoryName,
+    pub(crate) asker: Asker,
+    pub(crate) actor: Actor,
+    action: PhantomData<A>,
+}
+
+/// Someone who may do the action `A` to the registry as a whole.
+pub(crate) struct AllowedHere<A> {
+    pub(crate) asker: Asker,
+    action: PhantomData<A>,
+}
+
+/// Someone who has said who they are, and no more.
+pub(crate) struct Known;
+
+impl<A: ActionType> FromRequestParts<App> for Allowed<A> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let packed = parts.extensions.get::<Packed>().ok_or(Error::NoSuchPath)?;
+        let repository = packed.name.clone();
+        // Who asks comes first: a stranger does not even learn what a name may look like.
+        let asker = authenticate(parts, app, A::ACTION, repository.as_ref().ok()).await?;
+        let repository = repository?;
+        check(parts, app, &asker, A::ACTION, Some(&repository))?;
+        let actor = actor_of(parts, &asker);
+        Ok(Self { repository, asker, actor, action: PhantomData })
+    }
+}
+
+impl<A: ActionType> FromRequestParts<App> for AllowedHere<A> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let asker = authenticate(parts, app, A::ACTION, None).await?;
+        check(parts, app, &asker, A::ACTION, None)?;
+        Ok(Self { asker, action: PhantomData })
+    }
+}
+
+impl FromRequestParts<App> for Known {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let asker = match credentials(parts, app).await? {
+            Shown::Believed(asker) => asker,
+            Shown::Nothing => return Err(challenge(parts, app, None, Refusal::NoCredential)),
+            Shown::Wrong(refusal) => return Err(challenge(parts, app, None, refusal)),
+        };
+        match asker.caller {
+            Caller::Identity(_) => Ok(Self),
+            Caller::Anonymous => Err(challenge(parts, app, None, Refusal::NoCredential)),
+        }
+    }
+}
+
+/// What a request shows of who it is from.
+enum Shown {
+    Nothing,
+    Wrong(Refusal),
+    Believed(Asker),
+}
+
+#[derive(Clone, Copy)]
+enum Refusal {
+    NoCredential,
+    WrongLogin,
+    InvalidToken,
+    InsufficientScope,
+}
+
+async fn credentials(parts: &Parts, app: &App) -> Result<Shown, Error> {
+    let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(Shown::Nothing) };
+    let parsed = header.to_str().ok().and_then(|header| Credentials::parse(header).ok());
+    match parsed {
+        None => Ok(Shown::Wrong(Refusal::InvalidToken)),
+        Some(Credentials::Basic { user, password }) => {
+            let identity = app.directory.login(&user, password).await?;
+            Ok(identity.map_or(Shown::Wrong(Refusal::WrongLogin), |identity| {
+                Shown::Believed(Asker { caller: Caller::Identity(identity), token: None })
+            }))
+        }
+        Some(Credentials::Bearer(token)) => {
+            let bearer = app.directory.bearer(token).await?;
+            Ok(bearer.map_or(Shown::Wrong(Refusal::InvalidToken), |bearer| {
+                let caller = bearer.identity.map_or(Caller::Anonymous, Caller::Identity);
+                Shown::Believed(Asker { caller, token: Some(bearer.verified) })
+            }))
+        }
+    }
+}
+
+/// Who asks; refused when they showed nothing or something wrong.
+async fn authenticate(
+    parts: &Parts,
+    app: &App,
+    action: Action,
+    repository: Option<&RepositoryName>,
+) -> Result<Asker, Error> {
+    let scope = || Scope::needed(action, repository);
+    match credentials(parts, app).await? {
+        Shown::Nothing => Err(challenge(parts, app, scope(), Refusal::NoCredential)),
+        Shown::Wrong(refusal) => Err(challenge(parts, app, scope(), refusal)),
+        Shown::Believed(asker) => Ok(asker),
+    }
+}
+
+/// Whether what they showed is good for `action`; 401 asks for more, 403 is final.
+fn check(
+    parts: &Parts,
+    app: &App,
+    asker: &Asker,
+    action: Action,
+    repository: Option<&RepositoryName>,
+) -> Result<(), Error> {
+    let covered = asker.token.as_ref().is_none_or(|token| token.covers(action, repository));
+    if !covered {
+        let scope = Scope::needed(action, repository);
+        return Err(challenge(parts, app, scope, Refusal::InsufficientScope));
+    }
+    let decision = decide(&asker.caller, action, repository);
+    if decision.allowed {
+        return Ok(());
+    }
+    match &asker.caller {
+        Caller::Anonymous => {
+            let scope = Scope::needed(action, repository);
+            Err(challenge(parts, app, scope, Refusal::NoCredential))
+        }
+        Caller::Identity(identity) => Err(Error::Denied(denied_sentence(identity, action, repository))),
+    }
+}
+
+/// The same sentence whether the repository exists or not.
+fn denied_sentence(identity: &Identity, action: Action, repository: Option<&RepositoryName>) -> String {
+    let to = repository.map(|name| format!(" on {name}")).unwrap_or_default();
+    format!("no policy attached to {} allows {action}{to}; ask an administrator", identity.name)
+}
+
+fn challenge(parts: &Parts, app: &App, scope: Option<Scope>, refusal: Refusal) -> Error {
+    let realm = format!("{}/token", origin(parts, app));
+    let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{}\"", app.directory.service());
+    if let Some(scope) = scope {
+        challenge.push_str(&format!(",scope=\"{scope}\""));
+    }
+    let (error, message) = match refusal {
+        Refusal::NoCredential => ("", "authentication is required; log in first"),
+        Refusal::WrongLogin => ("", "wrong user name or password"),
+        Refusal::InvalidToken => {
+            (",error=\"invalid_token\"", "the token is not valid any more; get a new one")
+        }
+        Refusal::InsufficientScope => (
+            ",error=\"insufficient_scope\"",
+            "the token was not issued for this; get one for the named scope",
+        ),
+    };
+    challenge.push_str(error);
+    Error::Unauthorized { challenge, message }
+}
+
+/// Where clients reach this registry: as configured, else as they addressed it.
+pub(crate) fn origin(parts: &Parts, app: &App) -> String {
+    if let Some(url) = &app.settings.public_url {
+        return url.origin();
+    }
+    let connection = parts.extensions.get::<Connection>();
+    let proxied = connection.is_some_and(|connection| connection.proxied);
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let forwarded = |name: &str| header(name).filter(|_| proxied).and_then(|v| v.split(',').next_back());
+    let tls = connection.is_some_and(|connection| connection.tls);
+    let scheme = match forwarded("x-forwarded-proto").map(str::trim) {
+        Some("https") => "https",
+        Some("http") => "http",
+        _ if tls => "https",
+        _ => "http",
+    };
+    let host = forwarded("x-forwarded-host").map(str::trim);
+    let host = host.or_else(|| header(HOST.as_str())).or_else(|| parts.uri.authority().map(|a| a.as_str()));
+    // Only what can be a host: the value goes back into a header.
+    let is_host = |host: &&str| {
+        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
+    };
+    format!("{scheme}://{}", host.filter(is_host).unwrap_or("localhost"))
+}
+
+fn actor_of(parts: &Parts, asker: &Asker) -> Actor {
+    let connection = parts.extensions.get::<Connection>();
+    Actor {
+        identity: asker.caller.id().map(|id| id.as_str().into()),
+        address: connection.map(|connection| connection.peer.ip()),
+        request: parts.extensions.get::<RequestId>().map(|id| id.to_string().into()),
+    }
+}

@@ -1,0 +1,78 @@
+//! `/v2/<name>/blobs/<digest>`.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use berth_oci::Digest;
+use berth_storage::{BlobInfo, ByteRange};
+use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::range::{self, Asked};
+use super::{DOCKER_API_VERSION, DOCKER_CONTENT_DIGEST, Last, REGISTRY_2, header};
+use crate::access::{Allowed, ecr};
+use crate::error::Error;
+use crate::state::App;
+
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+pub(crate) async fn head(
+    State(app): State<App>,
+    allowed: Allowed<ecr::BatchCheckLayerAvailability>,
+    Last(digest): Last<Digest>,
+) -> Result<Response, Error> {
+    let blob = find(&app, &allowed.repository, &digest).await?;
+    let mut response = StatusCode::OK.into_response();
+    describe(&mut response, &digest, blob.size);
+    Ok(response)
+}
+
+pub(crate) async fn get(
+    State(app): State<App>,
+    allowed: Allowed<ecr::GetDownloadUrlForLayer>,
+    Last(digest): Last<Digest>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let blob = find(&app, &allowed.repository, &digest).await?;
+    let asked = range::parse(headers.get(RANGE).and_then(|value| value.to_str().ok()), blob.size)?;
+    let range = match asked {
+        Asked::Whole => ByteRange { first: 0, end: blob.size },
+        Asked::Part(range) => range,
+    };
+    let read = app.registry.read_blob(&blob, range).await?;
+    let mut response = Response::new(Body::from_stream(read.bytes));
+    describe(&mut response, &digest, range.end - range.first);
+    if asked != Asked::Whole {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        let part = format!("bytes {}-{}/{}", range.first, range.end - 1, blob.size);
+        response.headers_mut().insert(CONTENT_RANGE, header(part));
+    }
+    Ok(response)
+}
+
+async fn find(app: &App, repository: &berth_oci::RepositoryName, digest: &Digest) -> Result<BlobInfo, Error> {
+    let found = app.registry.blob(repository, digest).await?;
+    found.ok_or_else(|| berth_storage::Error::BlobUnknown(digest.clone()).into())
+}
+
+fn describe(response: &mut Response, digest: &Digest, length: u64) {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, OCTETS);
+    headers.insert(CONTENT_LENGTH, length.into());
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(DOCKER_CONTENT_DIGEST, header(digest.as_str().to_owned()));
+    headers.insert(ETAG, header(format!("\"{digest}\"")));
+    headers.insert(DOCKER_API_VERSION, REGISTRY_2);
+}
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    allowed: Allowed<ecr::BatchDeleteImage>,
+    Last(digest): Last<Digest>,
+) -> Result<StatusCode, Error> {
+    if !app.settings.delete_enabled {
+        return Err(Error::DeleteDisabled);
+    }
+    app.registry.delete_blob(&allowed.repository, &digest).await?;
+    Ok(StatusCode::ACCEPTED)
+}

@@ -1,0 +1,189 @@
+//! `/v2/<name>/blobs/uploads/…`: pushing a blob.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use berth_auth::Action;
+use berth_oci::{Algorithm, Digest, RepositoryName};
+use berth_storage::{Actor, UploadId, UploadStatus};
+use http::header::{LOCATION, RANGE};
+use http::{HeaderName, StatusCode, Uri};
+
+use super::body::ChunkBody;
+use super::{DOCKER_API_VERSION, DOCKER_CONTENT_DIGEST, Last, REGISTRY_2, header};
+use crate::access::{Allowed, Asker, ecr};
+use crate::error::Error;
+use crate::state::App;
+
+const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
+
+/// What a `POST` asks for.
+#[derive(Debug, Default)]
+struct Query {
+    mount: Option<Digest>,
+    from: Option<RepositoryName>,
+    digest: Option<Digest>,
+    algorithm: Option<Algorithm>,
+}
+
+impl Query {
+    fn parse(uri: &Uri) -> Result<Self, Error> {
+        let mut query = Self::default();
+        for (key, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+            match &*key {
+                "mount" => query.mount = Some(value.parse()?),
+                "from" if !value.is_empty() => query.from = Some(value.parse()?),
+                "digest" => query.digest = Some(value.parse()?),
+                "digest-algorithm" => query.algorithm = Some(value.parse()?),
+                _ => {}
+            }
+        }
+        Ok(query)
+    }
+}
+
+pub(crate) async fn begin(
+    State(app): State<App>,
+    allowed: Allowed<ecr::InitiateLayerUpload>,
+    uri: Uri,
+    ChunkBody(chunk): ChunkBody,
+) -> Result<Response, Error> {
+    let Allowed { repository, asker, actor, .. } = &allowed;
+    let query = Query::parse(&uri)?;
+    if let Some(digest) = &query.mount
+        && mount(&app, repository, asker, digest, query.from.as_ref(), actor).await?
+    {
+        return Ok(created(repository, digest));
+    }
+    let (registry, creation) = (&app.registry, app.settings.creation);
+    let algorithm = query.digest.as_ref().map(Digest::algorithm).or(query.algorithm);
+    let id = registry.begin_upload(repository, algorithm, creation, actor).await?;
+    if let Some(digest) = &query.digest {
+        let finished = registry.finish_upload(repository, id, digest, chunk, creation, actor).await;
+        if let Err(error) = finished {
+            // Nobody knows this session's name, so nobody could go on with it.
+            let _ = registry.cancel_upload(repository, id).await;
+            return Err(error.into());
+        }
+        return Ok(created(repository, digest));
+    }
+    Ok(progress(StatusCode::ACCEPTED, repository, UploadStatus { id, received: 0 }))
+}
+
+/// Mounts a blob from a repository that the caller may read: `from`, or any when none is named.
+///
+/// A token can't have been asked for a repository that the client doesn't know, so there it is the
+/// identity's own right that counts.
+async fn mount(
+    app: &App,
+    target: &RepositoryName,
+    asker: &Asker,
+    digest: &Digest,
+    from: Option<&RepositoryName>,
+    actor: &Actor,
+) -> Result<bool, Error> {
+    const READ: Action = Action::GetDownloadUrlForLayer;
+    const PAGE: u64 = 100;
+    let creation = app.settings.creation;
+    if let Some(source) = from {
+        let may = asker.may(READ, source);
+        return Ok(may && app.registry.mount(target, source, digest, creation, actor).await?);
+    }
+    let mut last = String::new();
+    loop {
+        let holders = app.registry.holders(digest, &last, PAGE).await?;
+        if let Some(source) = holders.iter().find(|source| asker.identity_may(READ, source)) {
+            return Ok(app.registry.mount(target, source, digest, creation, actor).await?);
+        }
+        match holders.last() {
+            Some(end) if holders.len() as u64 == PAGE => last = end.as_str().to_owned(),
+            _ => return Ok(false),
+        }
+    }
+}
+
+pub(crate) async fn status(
+    State(app): State<App>,
+    allowed: Allowed<ecr::UploadLayerPart>,
+    Last(id): Last<UploadId>,
+) -> Result<Response, Error> {
+    let status = app.registry.upload_status(&allowed.repository, id).await?;
+    let status = status.ok_or(berth_storage::Error::UploadUnknown(id))?;
+    Ok(progress(StatusCode::NO_CONTENT, &allowed.repository, status))
+}
+
+pub(crate) async fn append(
+    State(app): State<App>,
+    allowed: Allowed<ecr::UploadLayerPart>,
+    Last(id): Last<UploadId>,
+    ChunkBody(chunk): ChunkBody,
+) -> Result<Response, Error> {
+    let appended = app.registry.append_upload(&allowed.repository, id, chunk).await;
+    let status = appended.map_err(|error| with_location(error, &allowed.repository, id))?;
+    Ok(progress(StatusCode::ACCEPTED, &allowed.repository, status))
+}
+
+pub(crate) async fn finish(
+    State(app): State<App>,
+    allowed: Allowed<ecr::CompleteLayerUpload>,
+    Last(id): Last<UploadId>,
+    uri: Uri,
+    ChunkBody(chunk): ChunkBody,
+) -> Result<Response, Error> {
+    let Allowed { repository, actor, .. } = &allowed;
+    let Some(digest) = Query::parse(&uri)?.digest else {
+        let message = "the final PUT of an upload needs ?digest=<digest>".to_owned();
+        return Err(Error::Request(berth_oci::ErrorCode::DigestInvalid, message));
+    };
+    let finished =
+        app.registry.finish_upload(repository, id, &digest, chunk, app.settings.creation, actor).await;
+    finished.map_err(|error| with_location(error, repository, id))?;
+    Ok(created(repository, &digest))
+}
+
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    allowed: Allowed<ecr::UploadLayerPart>,
+    Last(id): Last<UploadId>,
+) -> Result<StatusCode, Error> {
+    app.registry.cancel_upload(&allowed.repository, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The session's state is in its path, never in a query, for there are clients that drop that.
+fn location(repository: &RepositoryName, id: UploadId) -> String {
+    format!("/v2/{repository}/blobs/uploads/{id}")
+}
+
+/// Which bytes a session holds, as `Range` says it: `0-0` also when there are none.
+pub(crate) fn held(received: u64) -> String {
+    format!("0-{}", received.saturating_sub(1))
+}
+
+/// A client whose chunk is out of order learns where to go on.
+fn with_location(error: berth_storage::Error, repository: &RepositoryName, id: UploadId) -> Error {
+    match error {
+        berth_storage::Error::ChunkOutOfOrder { first, received } => {
+            Error::ChunkOutOfOrder { location: location(repository, id), first, received }
+        }
+        other => other.into(),
+    }
+}
+
+fn progress(status: StatusCode, repository: &RepositoryName, upload: UploadStatus) -> Response {
+    let mut response = status.into_response();
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, header(location(repository, upload.id)));
+    headers.insert(RANGE, header(held(upload.received)));
+    headers.insert(DOCKER_UPLOAD_UUID, header(upload.id.to_string()));
+    headers.insert(DOCKER_API_VERSION, REGISTRY_2);
+    response
+}
+
+fn created(repository: &RepositoryName, digest: &Digest) -> Response {
+    let mut response = StatusCode::CREATED.into_response();
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, header(format!("/v2/{repository}/blobs/{digest}")));
+    headers.insert(DOCKER_CONTENT_DIGEST, header(digest.as_str().to_owned()));
+    headers.insert(DOCKER_API_VERSION, REGISTRY_2);
+    response
+}

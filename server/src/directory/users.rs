@@ -1,0 +1,192 @@
+//! Users: made, shown, changed, removed; and what hashing passwords costs, bounded.
+
+use berth_auth::{Attachment, Password, PasswordHash, RefreshToken, UserName, verify_password};
+use berth_storage::{AttachmentRecord, IdentityRecord, RefreshTokenRecord, Timestamp};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::Directory;
+use super::identities::identity_of;
+use crate::error::Error;
+
+/// A user, as people see one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Never changes.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// When it was made, in seconds since the epoch.
+    pub created_at: i64,
+    /// Whether it may do nothing for now.
+    pub disabled: bool,
+    /// What it may do, and to which repositories.
+    pub policies: Vec<AttachedPolicy>,
+}
+
+/// A policy attached to a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedPolicy {
+    /// `reader`, `developer` or `admin`.
+    pub policy: String,
+    /// The repositories it is limited to, by prefix; empty: all.
+    #[serde(default)]
+    pub prefix: String,
+}
+
+fn record_of(attachment: &Attachment) -> AttachmentRecord {
+    AttachmentRecord { policy: attachment.policy.to_string(), prefix: attachment.prefix.to_string() }
+}
+
+impl User {
+    fn of(record: IdentityRecord) -> Self {
+        let policy = |at: AttachmentRecord| AttachedPolicy { policy: at.policy, prefix: at.prefix };
+        Self {
+            id: record.id,
+            name: record.name,
+            created_at: record.created_at.seconds(),
+            disabled: record.disabled_at.is_some(),
+            policies: record.attachments.into_iter().map(policy).collect(),
+        }
+    }
+}
+
+impl Directory {
+    /// Runs `work` with passwords away from the async threads, few at a time.
+    async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, berth_auth::Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _slot = self.hashing.acquire().await;
+        let done = tokio::task::spawn_blocking(work).await;
+        Ok(done.map_err(|error| berth_storage::Fault::new("hashing a password", error))??)
+    }
+
+    /// Whether `offered` is the password whose hash is `stored`; no hash costs the same.
+    pub(super) async fn verify(&self, offered: SecretString, stored: Option<String>) -> Result<bool, Error> {
+        let stored = stored.map(|hash| PasswordHash::parse(&hash)).transpose()?;
+        self.hashing(move || verify_password(&offered, stored.as_ref())).await
+    }
+
+    async fn hash(&self, password: Password) -> Result<String, Error> {
+        self.hashing(move || password.hash().map(|hash| hash.to_phc())).await
+    }
+
+    /// All users, in order of name.
+    ///
+    /// # Errors
+    /// When the database fails, as everywhere here.
+    pub async fn users(&self) -> Result<Vec<User>, Error> {
+        Ok(self.records.identities().await?.into_iter().map(User::of).collect())
+    }
+
+    /// The user of this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn user(&self, name: &UserName) -> Result<User, Error> {
+        self.record(name).await.map(User::of)
+    }
+
+    async fn record(&self, name: &UserName) -> Result<IdentityRecord, Error> {
+        let record = self.records.identity_named(name.to_string()).await?;
+        record.ok_or_else(|| berth_storage::Error::Missing(format!("user {name}")).into())
+    }
+
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// When the name is taken.
+    pub async fn add_user(
+        &self,
+        name: &UserName,
+        password: Password,
+        policies: &[Attachment],
+    ) -> Result<User, Error> {
+        let hash = self.hash(password).await?;
+        let policies = policies.iter().map(record_of).collect();
+        self.records.add_identity(name.to_string(), hash, policies, (self.clock)()).await?;
+        self.user(name).await
+    }
+
+    /// Whether there is any user yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        Ok(self.records.identities().await?.is_empty())
+    }
+
+    /// Changes a password; every token issued before is worthless at once.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub async fn set_password(&self, name: &UserName, password: Password) -> Result<(), Error> {
+        let record = self.record(name).await?;
+        let hash = self.hash(password).await?;
+        // Tokens tell old credentials from new ones by this moment, so it always moves on.
+        let now = (self.clock)().0.max(record.credentials_changed_at.0 + 1);
+        Ok(self.records.set_password(record.id, hash, Timestamp(now)).await?)
+    }
+
+    /// Removes a user, with its tokens.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub async fn remove_user(&self, name: &UserName) -> Result<(), Error> {
+        let record = self.record(name).await?;
+        Ok(self.records.remove_identity(record.id).await?)
+    }
+
+    /// Attaches a policy to a user.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub async fn attach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
+        let record = self.record(name).await?;
+        Ok(self.records.attach(record.id, record_of(attachment)).await?)
+    }
+
+    /// Detaches a policy from a user.
+    ///
+    /// # Errors
+    /// When there is no such user, or the policy was not attached to it.
+    pub async fn detach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
+        let record = self.record(name).await?;
+        Ok(self.records.detach(record.id, record_of(attachment)).await?)
+    }
+
+    /// A refresh token for someone who has just logged in (OAuth2, `access_type=offline`).
+    pub(crate) async fn issue_refresh_token(
+        &self,
+        identity: &berth_auth::Identity,
+    ) -> Result<SecretString, Error> {
+        let token = RefreshToken::generate()?;
+        let now = (self.clock)();
+        let record = RefreshTokenRecord {
+            hash: hash_text(&token),
+            identity_id: identity.id.to_string(),
+            service: self.service().to_owned(),
+            expires_at: now.after(REFRESH_TOKEN_TTL),
+        };
+        self.records.add_refresh_token(record, now).await?;
+        Ok(token.secret().clone())
+    }
+
+    /// Whose refresh token this is, if it is still good.
+    pub(crate) async fn refresh(&self, token: SecretString) -> Result<Option<berth_auth::Identity>, Error> {
+        let Ok(token) = RefreshToken::parse(token) else { return Ok(None) };
+        let found = self.records.refresh_token(hash_text(&token), (self.clock)()).await?;
+        let Some(found) = found.filter(|found| found.service == self.service()) else { return Ok(None) };
+        let Some(record) = self.records.identity(found.identity_id).await? else { return Ok(None) };
+        Ok(Some(identity_of(&record)?).filter(|identity| !identity.disabled))
+    }
+}
+
+/// Refresh tokens live 90 days.
+const REFRESH_TOKEN_TTL: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 60 * 60);
+
+fn hash_text(token: &RefreshToken) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD_NO_PAD.encode(token.hash().as_bytes())
+}

@@ -1,0 +1,18 @@
+//! `/api/v1/…`: what `berth admin` speaks. Errors are `application/problem+json` (RFC 9457).
+
+mod problem;
+mod users;
+
+use axum::Router;
+use axum::routing::{get, post, put};
+
+use crate::state::App;
+pub use users::{ChangePassword, NewUser};
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/users", get(users::list).post(users::add))
+        .route("/users/{name}", get(users::show).delete(users::remove))
+        .route("/users/{name}/password", put(users::set_password))
+        .route("/users/{name}/policies", post(users::attach).delete(users::detach))
+}

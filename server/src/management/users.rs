@@ -1,0 +1,126 @@
+//! Users and what they may do.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequestParts, Path, State};
+use berth_auth::{Attachment, Password, UserName};
+use berth_oci::ErrorCode;
+use http::StatusCode;
+use http::request::Parts;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::problem::Problem;
+use crate::access::{AllowedHere, ecr};
+use crate::directory::{AttachedPolicy, User};
+use crate::error::Error;
+use crate::state::App;
+
+/// Someone who may manage users; refused in the words of this API.
+pub(crate) struct Manager;
+
+impl FromRequestParts<App> for Manager {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        AllowedHere::<ecr::ManageUsers>::from_request_parts(parts, app).await?;
+        Ok(Self)
+    }
+}
+
+/// A user that is to be made.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// What people will call it.
+    pub name: String,
+    /// Its password.
+    pub password: SecretString,
+    /// What it may do from the start.
+    #[serde(default)]
+    pub policies: Vec<AttachedPolicy>,
+}
+
+/// A new password.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePassword {
+    /// The password from now on.
+    pub password: SecretString,
+}
+
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+fn read<T>(body: Body<T>) -> Result<T, Error> {
+    match body {
+        Ok(Json(value)) => Ok(value),
+        Err(rejection) => Err(Error::Request(ErrorCode::Unsupported, rejection.body_text())),
+    }
+}
+
+fn attachment(policy: &AttachedPolicy) -> Result<Attachment, Error> {
+    Ok(Attachment { policy: policy.policy.parse()?, prefix: policy.prefix.parse()? })
+}
+
+pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<User>>, Problem> {
+    Ok(Json(app.directory.users().await?))
+}
+
+pub(crate) async fn show(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<User>, Problem> {
+    Ok(Json(app.directory.user(&name.parse::<UserName>()?).await?))
+}
+
+pub(crate) async fn add(
+    _: Manager,
+    State(app): State<App>,
+    body: Body<NewUser>,
+) -> Result<(StatusCode, Json<User>), Problem> {
+    let new = read(body)?;
+    let policies = new.policies.iter().map(attachment).collect::<Result<Vec<_>, _>>()?;
+    let user = app.directory.add_user(&new.name.parse()?, Password::new(new.password)?, &policies).await?;
+    Ok((StatusCode::CREATED, Json(user)))
+}
+
+pub(crate) async fn set_password(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body<ChangePassword>,
+) -> Result<StatusCode, Problem> {
+    let password = Password::new(read(body)?.password)?;
+    app.directory.set_password(&name.parse()?, password).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn remove(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.directory.remove_user(&name.parse()?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn attach(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body<AttachedPolicy>,
+) -> Result<StatusCode, Problem> {
+    app.directory.attach(&name.parse()?, &attachment(&read(body)?)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn detach(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body<AttachedPolicy>,
+) -> Result<StatusCode, Problem> {
+    app.directory.detach(&name.parse()?, &attachment(&read(body)?)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,133 @@
+//! A whole server, from its configuration to its orderly end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use berth_storage::Telemetry;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tower::Layer;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::front_door::{self, FrontDoor, ListenError, TlsError};
+use crate::metrics::Metrics;
+use crate::observe::ObserveLayer;
+use crate::state::{App, Settings};
+use crate::store::{FirstAdmin, Store};
+use crate::{probes, routes};
+
+/// How often expired uploads and condemned bytes are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its address can't be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Its certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Its stores can't be opened.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// A server that listens but answers nobody yet.
+pub struct Server {
+    app: App,
+    metrics: Arc<Metrics>,
+    door: FrontDoor,
+    listener: tokio::net::TcpListener,
+    admin: Option<tokio::net::TcpListener>,
+    first_admin: FirstAdmin,
+    observe: ObserveLayer,
+}
+
+impl Server {
+    /// Opens the stores and binds the addresses of `config`.
+    ///
+    /// # Errors
+    /// One sentence on what is in the way.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        front_door::raise_open_file_limit();
+        let metrics = Arc::new(Metrics::new());
+        let door = FrontDoor::new(config, metrics.connections_open.clone())?;
+        // The address before the stores: a server that can't be reached leaves no trace.
+        let listener = front_door::bind(config.listen).await?;
+        let admin = match config.admin.listen {
+            Some(address) => Some(front_door::bind(address).await?),
+            None => None,
+        };
+        let telemetry: Arc<dyn Telemetry> = metrics.clone();
+        let store = Store::open(config, telemetry).await?;
+        let first_admin = store.first_admin(config).await?;
+        let app = App::new(store, Settings::of(config), Arc::clone(&metrics));
+        let observe = ObserveLayer::new(Arc::clone(&metrics), &config.trusted_proxies);
+        Ok(Self { app, metrics, door, listener, admin, first_admin, observe })
+    }
+
+    /// Where it listens; the port is a real one also when 0 was asked for.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        self.door.scheme()
+    }
+
+    /// What came of the first administrator.
+    pub const fn first_admin(&self) -> &FirstAdmin {
+        &self.first_admin
+    }
+
+    /// Answers until `shutdown` is ready, then finishes what is under way.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { app, metrics, door, listener, admin, first_admin: _, observe } = self;
+        let (stop, stopped) = watch::channel(());
+        let sweeper = tokio::spawn(sweep(app.clone(), metrics, stopped.clone()));
+        let beside = admin.map(|listener| {
+            let router: Router = probes::open_routes().with_state(app.clone());
+            let (door, mut stopped) = (door.clone(), stopped.clone());
+            tokio::spawn(async move {
+                let until = async move { while stopped.changed().await.is_ok() {} };
+                front_door::serve(listener, door, routes::OwnBody(router), until).await;
+            })
+        });
+        let service = observe.layer(routes::service(app, beside.is_none()));
+        front_door::serve(listener, door, service, shutdown).await;
+        drop((stop, stopped));
+        if let Some(beside) = beside {
+            let _ = beside.await;
+        }
+        let _ = sweeper.await;
+        info!("stopped");
+    }
+}
+
+/// Ends what has expired, again and again.
+async fn sweep(app: App, metrics: Arc<Metrics>, mut stopped: watch::Receiver<()>) {
+    let mut tick = interval(SWEEP_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        match app.registry.sweep().await {
+            Ok(swept) if swept.expired_uploads + swept.removed > 0 => {
+                info!(swept.expired_uploads, swept.removed, "cleared what nobody needs");
+            }
+            Ok(_) => {}
+            Err(error) => warn!(%error, "clearing what nobody needs failed; trying again"),
+        }
+        if let Ok(open) = app.registry.open_uploads().await {
+            metrics.uploads_open.set(i64::try_from(open).unwrap_or(i64::MAX));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use berth_storage::{Creation, DataFolder, LocalBlobStore, Sparse};
+
+use crate::config::{Config, PublicUrl};
+use crate::directory::Directory;
+use crate::metrics::Metrics;
+use crate::store::Store;
+
+/// The registry that this server serves.
+pub(crate) type Registry = berth_storage::Registry<LocalBlobStore>;
+
+/// One running server; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+pub(crate) struct Inner {
+    /// Images.
+    pub(crate) registry: Registry,
+    /// Who there is and what they may do.
+    pub(crate) directory: Directory,
+    /// What was configured, as far as handlers need it.
+    pub(crate) settings: Settings,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Locked for as long as anything may still write.
+    _folder: DataFolder,
+}
+
+/// What was configured, as far as handlers need it.
+pub(crate) struct Settings {
+    pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) body_idle_timeout: Duration,
+    pub(crate) delete_enabled: bool,
+    pub(crate) sparse: Sparse,
+    pub(crate) creation: Creation,
+}
+
+impl Settings {
+    pub(crate) fn of(config: &Config) -> Self {
+        let repositories = &config.repositories;
+        Self {
+            public_url: config.public_url.clone(),
+            body_idle_timeout: config.limits.body_idle_timeout,
+            delete_enabled: config.delete.enabled,
+            sparse: if repositories.sparse_indexes { Sparse::Allowed } else { Sparse::Refused },
+            creation: if repositories.create_on_push { Creation::Allowed } else { Creation::Refused },
+        }
+    }
+}
+
+impl App {
+    pub(crate) fn new(store: Store, settings: Settings, metrics: Arc<Metrics>) -> Self {
+        let Store { registry, directory, folder } = store;
+        Self(Arc::new(Inner { registry, directory, settings, metrics, _folder: folder }))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
