@@ -1,1 +1,38 @@
-//! Placeholder.
+//! What is kept: a [`Registry`] is metadata (SQL) and a blob store (bytes), side by side.
+//!
+//! The rule between the two: name the place, write the bytes, then the row; row gone before bytes
+//! gone. No step needs both at once. This crate knows neither HTTP nor who is asking: an [`Actor`]
+//! is only written down.
+
+mod blob_store;
+mod data_folder;
+mod error;
+mod ids;
+mod metadata;
+mod registry;
+mod telemetry;
+mod time;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use blob_store::{BlobStore, ByteRange, ByteStream, Found, LocalBlobStore, Location, ReadBudget, Staged};
+pub use data_folder::DataFolder;
+pub use error::{Error, Fault, FaultKind};
+pub use ids::{Actor, UploadId};
+pub use metadata::records::{AttachmentRecord, IdentityRecord, RefreshTokenRecord, SigningKeyRecord};
+pub use metadata::{Change, Metadata, Row, Tx, Unit, Value};
+pub use registry::{
+    BlobInfo, BlobRead, Chunk, Creation, Page, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,
+    StoredManifest, Swept, UploadStatus,
+};
+pub use telemetry::{NoTelemetry, Telemetry};
+pub use time::{Clock, Timestamp};
+
+/// Runs `work` on a thread that may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    doing: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Fault::new(doing, error))
+}

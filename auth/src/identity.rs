@@ -1,0 +1,151 @@
+//! Who asks: identities, their ids and names.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::error::shortened;
+use crate::text::text_type;
+use crate::{Attachment, Fault, ParseError, random};
+
+/// An identity's id: never reused, never shown to be typed, and kept when the name changes.
+///
+/// 1 to 128 of `a-z A-Z 0-9 _ -`; cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdentityId(Arc<str>);
+
+impl IdentityId {
+    /// The longest id, in characters.
+    pub const MAX_LEN: usize = 128;
+
+    /// A new id of 130 random bits.
+    pub fn generate() -> Result<Self, Fault> {
+        Ok(Self(random::word::<26>()?.into()))
+    }
+
+    /// The whole id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for IdentityId {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let valid = (1..=Self::MAX_LEN).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if valid { Ok(Self(text.into())) } else { Err(ParseError::IdentityId(shortened(text))) }
+    }
+}
+
+text_type!(IdentityId);
+
+/// A user's name, safe in any shell: `[a-z0-9]([a-z0-9._-]*[a-z0-9])?`, at most 64 characters;
+/// cheap to clone.
+///
+/// There are no upper-case letters in it, so that ids of access keys can never be taken for one.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserName(Arc<str>);
+
+impl UserName {
+    /// The longest name, in characters.
+    pub const MAX_LEN: usize = 64;
+
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for UserName {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let bytes = text.as_bytes();
+        let valid = bytes.len() <= Self::MAX_LEN
+            && bytes.first().is_some_and(alphanumeric)
+            && bytes.last().is_some_and(alphanumeric)
+            && bytes.iter().all(|b| alphanumeric(b) || b"._-".contains(b));
+        if valid { Ok(Self(text.into())) } else { Err(ParseError::UserName(shortened(text))) }
+    }
+}
+
+text_type!(UserName);
+
+/// A user, with what decides about them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// What everything else refers to it by.
+    pub id: IdentityId,
+    /// What people call it.
+    pub name: UserName,
+    /// The policies it has, and where.
+    pub attachments: Vec<Attachment>,
+    /// Whether it may do nothing at present.
+    pub disabled: bool,
+    /// When its password last changed, or it was disabled or enabled, in microseconds since the
+    /// epoch: tokens of before are void, see [`Verified::is_current`](crate::Verified::is_current).
+    pub credentials_changed_at: i64,
+}
+
+/// Who makes a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody known: no credential was given.
+    Anonymous,
+    /// Someone who proved who they are.
+    Identity(Arc<Identity>),
+}
+
+impl Caller {
+    /// The identity's id, for records; none for anonymous callers.
+    pub fn id(&self) -> Option<&IdentityId> {
+        match self {
+            Self::Anonymous => None,
+            Self::Identity(identity) => Some(&identity.id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_grammar_are_taken() {
+        let longest = "a".repeat(UserName::MAX_LEN);
+        for name in ["a", "0", "alice", "ci-1", "a.b_c-d", "a--b", &longest] {
+            assert_eq!(name.parse::<UserName>().unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn names_outside_the_grammar_are_refused() {
+        let too_long = "a".repeat(UserName::MAX_LEN + 1);
+        for name in ["", "A", "-a", "a-", ".a", "a.", "_", "a b", "a:b", "a/b", "a$b", "ä", "a\n", &too_long]
+        {
+            assert!(name.parse::<UserName>().is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_name_is_named_in_the_sentence() {
+        let sentence = "Alice".parse::<UserName>().unwrap_err().to_string();
+        assert!(sentence.starts_with("invalid user name 'Alice'; a name has 1 to 64"), "{sentence}");
+    }
+
+    #[test]
+    fn generated_ids_follow_their_own_grammar_and_differ() {
+        let (a, b) = (IdentityId::generate().unwrap(), IdentityId::generate().unwrap());
+        assert_eq!(a.as_str().parse(), Ok(a.clone()));
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn ids_outside_the_grammar_are_refused() {
+        for id in ["", "a b", "a/b", "ä", &"a".repeat(IdentityId::MAX_LEN + 1)] {
+            assert!(id.parse::<IdentityId>().is_err(), "{id:?}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use super::*;
+use crate::{Identity, parse_scopes};
+
+fn alice(attachments: &[(&str, &str)]) -> Identity {
+    let attachments = attachments
+        .iter()
+        .map(|(policy, prefix)| Attachment {
+            policy: policy.parse().unwrap(),
+            prefix: prefix.parse().unwrap(),
+        })
+        .collect();
+    Identity {
+        id: "1".parse().unwrap(),
+        name: "alice".parse().unwrap(),
+        attachments,
+        disabled: false,
+        credentials_changed_at: 0,
+    }
+}
+
+fn caller(attachments: &[(&str, &str)]) -> Caller {
+    Caller::Identity(Arc::new(alice(attachments)))
+}
+
+fn name(text: &str) -> RepositoryName {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_prefix_covers_whole_components_only() {
+    for (prefix, repository, covered) in [
+        ("", "anything/at/all", true),
+        ("team-a/", "team-a/app", true),
+        ("team-a/", "team-a/app/web", true),
+        ("team-a/", "team-a", false),
+        ("team-a/", "team-ab/app", false),
+        ("team-a/", "x/team-a/app", false),
+        ("team-a", "team-a", true),
+        ("team-a", "team-a/app", true),
+        ("team-a", "team-ab", false),
+        ("team-a", "team-ab/app", false),
+        ("team-a/app", "team-a/app", true),
+        ("team-a/app", "team-a/apple", false),
+    ] {
+        let prefix: RepositoryPrefix = prefix.parse().unwrap();
+        assert_eq!(prefix.covers(&name(repository)), covered, "'{prefix}' and {repository}");
+    }
+}
+
+#[test]
+fn a_prefix_that_no_name_begins_with_is_refused() {
+    for prefix in ["/", "/a", "a//", "A/", "a*", "*", "a/../", " ", "a-"] {
+        assert!(prefix.parse::<RepositoryPrefix>().is_err(), "{prefix:?}");
+    }
+}
+
+/// For each shipped policy on `team-a/`: the actions that it allows on a repository of its own.
+#[test]
+fn each_shipped_policy_allows_what_its_table_says() {
+    use Action::*;
+    let pull = [
+        BatchGetImage,
+        GetDownloadUrlForLayer,
+        BatchCheckLayerAvailability,
+        ListImages,
+        ListImageReferrers,
+        DescribeRepositories,
+        GetAuthorizationToken,
+    ];
+    let push = [InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload, PutImage, CreateRepository];
+    let rest = [BatchDeleteImage, DeleteRepository];
+    for (policy, allowed) in [
+        ("reader", pull.to_vec()),
+        ("developer", [&pull[..], &push].concat()),
+        ("admin", [&pull[..], &push, &rest].concat()),
+    ] {
+        let caller = caller(&[(policy, "team-a/")]);
+        for action in Action::ALL {
+            let own = decide(&caller, action, Some(&name("team-a/app"))).allowed;
+            assert_eq!(own, allowed.contains(&action), "{policy} {action}");
+            let other = decide(&caller, action, Some(&name("team-b/app"))).allowed;
+            assert!(!other, "{policy} {action}");
+        }
+    }
+}
+
+#[test]
+fn only_the_admin_of_everything_administers() {
+    for action in [Action::ManageUsers, Action::ReadMetrics] {
+        assert!(decide(&caller(&[("admin", "")]), action, None).allowed);
+        assert!(!decide(&caller(&[("admin", "team-a/")]), action, None).allowed);
+        assert!(!decide(&caller(&[("developer", "")]), action, None).allowed);
+        assert!(!decide(&caller(&[("admin", "")]), action, Some(&name("a"))).allowed);
+    }
+}
+
+#[test]
+fn an_action_on_a_repository_needs_one() {
+    let admin = caller(&[("admin", "")]);
+    for action in Action::ALL {
+        let listed = matches!(action, Action::DescribeRepositories | Action::GetAuthorizationToken);
+        let expected = listed || action.is_administrative();
+        assert_eq!(decide(&admin, action, None).allowed, expected, "{action}");
+    }
+}
+
+#[test]
+fn the_catalog_is_open_to_all_who_have_anything_attached() {
+    assert!(decide(&caller(&[("reader", "team-a/")]), Action::DescribeRepositories, None).allowed);
+    assert!(!decide(&caller(&[]), Action::DescribeRepositories, None).allowed);
+}
+
+#[test]
+fn anonymous_and_disabled_callers_may_do_nothing() {
+    let disabled = Caller::Identity(Arc::new(Identity { disabled: true, ..alice(&[("admin", "")]) }));
+    for action in Action::ALL {
+        for repository in [None, Some(&name("a"))] {
+            assert!(!decide(&Caller::Anonymous, action, repository).allowed, "{action}");
+            assert!(!decide(&disabled, action, repository).allowed, "{action}");
+        }
+    }
+}
+
+#[test]
+fn every_decision_says_why() {
+    let app = name("team-b/app");
+    let both = caller(&[("developer", "team-a/"), ("reader", "")]);
+    let disabled = Caller::Identity(Arc::new(Identity { disabled: true, ..alice(&[]) }));
+    for (caller, action, repository, sentence) in [
+        (
+            &both,
+            Action::PutImage,
+            Some(&name("team-a/app")),
+            "allowed: developer on team-a/ attached to alice",
+        ),
+        (&both, Action::BatchGetImage, Some(&app), "allowed: reader on every repository attached to alice"),
+        (
+            &both,
+            Action::PutImage,
+            Some(&app),
+            "denied: no policy attached to alice allows ecr:PutImage on team-b/app",
+        ),
+        (&both, Action::ManageUsers, None, "denied: no policy attached to alice allows berth:ManageUsers"),
+        (&disabled, Action::PutImage, Some(&app), "denied: alice is disabled"),
+        (&Caller::Anonymous, Action::PutImage, Some(&app), "denied: without a login nothing is allowed"),
+    ] {
+        assert_eq!(decide(caller, action, repository).to_string(), sentence);
+    }
+}
+
+#[test]
+fn a_token_is_granted_the_words_behind_which_anything_is_allowed() {
+    let asked = parse_scopes([
+        "repository:team-a/app:pull,push,delete repository:team-b/app:pull,push registry:catalog:*",
+    ]);
+    for (caller, granted) in [
+        (caller(&[("developer", "team-a/")]), vec!["repository:team-a/app:pull,push", "registry:catalog:*"]),
+        // A reader's push word carries BatchCheckLayerAvailability: the push itself is then DENIED,
+        // with a sentence, instead of asked for a better token again and again.
+        (caller(&[("reader", "team-b")]), vec!["repository:team-b/app:pull,push", "registry:catalog:*"]),
+        (
+            caller(&[("admin", "")]),
+            vec![
+                "repository:team-a/app:pull,push,delete",
+                "repository:team-b/app:pull,push",
+                "registry:catalog:*",
+            ],
+        ),
+        (caller(&[]), vec![]),
+        (Caller::Anonymous, vec![]),
+    ] {
+        let written: Vec<_> = granted_scopes(&caller, &asked).iter().map(Scope::to_string).collect();
+        assert_eq!(written, granted);
+    }
+}

@@ -1,0 +1,32 @@
+//! One file a command: its arguments, and what it does with them.
+
+mod completions;
+mod login;
+mod logout;
+mod man;
+mod version;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+
+/// Every command of `berth`, in the order in which `--help` lists them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Login(login::Login),
+    Logout(logout::Logout),
+    Version(version::Version),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// Does what the command line asked for.
+pub(crate) fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Login(login) => login.run(),
+        Command::Logout(logout) => logout.run(),
+        Command::Version(version) => version.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+    }
+}

@@ -1,0 +1,30 @@
+//! `berth logout`
+
+use clap::Args;
+
+use crate::credentials::Credentials;
+use crate::failure::Failure;
+use crate::output;
+use crate::registry_address::RegistryAddress;
+
+/// Forget the login to a registry
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  berth logout registry.example.com")]
+pub(crate) struct Logout {
+    /// The registry, host[:port]
+    #[arg(value_name = "SERVER", default_value = "docker.io")]
+    server: RegistryAddress,
+}
+
+impl Logout {
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let failed = |error| Failure::new(format!("logging out of {}", self.server), error);
+        let mut credentials = Credentials::of_this_user().map_err(failed)?;
+        if credentials.erase(self.server.credentials_key()).map_err(failed)? {
+            output::result(format_args!("Removing login credentials for {}", self.server))
+        } else {
+            output::note(format_args!("Not logged in to {}", self.server));
+            Ok(())
+        }
+    }
+}

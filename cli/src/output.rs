@@ -1,0 +1,34 @@
+//! The only places that write to the terminal.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use crate::failure::Failure;
+
+/// Writes a result to stdout. A reader that has gone away (`| head`) is no failure.
+pub(crate) fn result(text: impl fmt::Display) -> Result<(), Failure> {
+    raw_result(format!("{text}\n").as_bytes())
+}
+
+/// Writes bytes to stdout as they are.
+pub(crate) fn raw_result(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new("writing to standard output", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes what is not the result, such as a warning, to stderr.
+pub(crate) fn note(text: impl fmt::Display) {
+    // Nothing is left to do, and nobody to tell, when even stderr can't be written to.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes a question to stderr, and stays on its line.
+pub(crate) fn prompt(text: impl fmt::Display) {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}

@@ -1,0 +1,272 @@
+//! The sections of the configuration and their defaults.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::values::{self, LogLevel};
+
+/// `[metadata]`: where names and relations are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct MetadataConfig {
+    /// The database; default: SQLite in the data folder.
+    pub url: MetadataUrl,
+}
+
+/// Which database, as its URL says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MetadataUrl {
+    /// `sqlite:PATH`: one file on this machine.
+    Sqlite(PathBuf),
+}
+
+impl fmt::Display for MetadataUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+impl Serialize for MetadataUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for MetadataUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if let Some(path) = text.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Sqlite(path.into()));
+        }
+        // What follows the scheme may hold a password, so it is not repeated.
+        let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+        Err(D::Error::custom(match scheme {
+            "postgres" | "postgresql" => "PostgreSQL is not in this version; write it like sqlite:PATH",
+            _ => "not a database's URL; write it like sqlite:PATH",
+        }))
+    }
+}
+
+/// `[blobs]`: where large bytes are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct BlobsConfig {
+    /// Which kind of store.
+    #[serde(default)]
+    pub kind: BlobsKind,
+    /// The folder of a local store; default: in the data folder.
+    #[serde(deserialize_with = "values::path")]
+    pub path: PathBuf,
+}
+
+/// The kinds of blob store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlobsKind {
+    /// A folder on this machine.
+    #[default]
+    Local,
+}
+
+impl<'de> Deserialize<'de> for BlobsKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "local" => Ok(Self::Local),
+            "s3" => Err(D::Error::custom("S3 is not in this version; use kind = \"local\"")),
+            other => {
+                Err(D::Error::custom(format_args!("'{other}' is not a kind of blob store; use \"local\"")))
+            }
+        }
+    }
+}
+
+/// `[tls]`: the server's certificate, read again when its files change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct TlsConfig {
+    /// PEM: the server's certificate first, then those that vouch for it.
+    #[serde(deserialize_with = "values::path")]
+    pub cert: PathBuf,
+    /// PEM: the private key of the first certificate.
+    #[serde(deserialize_with = "values::path")]
+    pub key: PathBuf,
+}
+
+/// `[auth]`: tokens and the key that encrypts secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct AuthConfig {
+    /// How long a token is good for; at least a minute, as docker asks.
+    #[serde(with = "values::token_lifetime")]
+    pub token_ttl: Duration,
+    /// The `iss` of tokens; left out: the public URL, or the request's host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The file of the key that encrypts secrets; left out: made in the data folder.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "values::some_path")]
+    pub master_key_file: Option<PathBuf>,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self { token_ttl: Duration::from_secs(300), issuer: None, master_key_file: None }
+    }
+}
+
+/// `[limits]`: what one client, or all together, may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct LimitsConfig {
+    /// Connections open at once; more wait in the system's queue.
+    #[serde(deserialize_with = "values::count")]
+    pub connections: usize,
+    /// The longest that a TLS handshake, a request's headers or an idle connection may take.
+    #[serde(with = "values::duration")]
+    pub header_timeout: Duration,
+    /// The longest silence within a request's body.
+    #[serde(with = "values::duration")]
+    pub body_idle_timeout: Duration,
+    /// The longest that a client may leave an answer unread.
+    #[serde(with = "values::duration")]
+    pub write_timeout: Duration,
+    /// Bytes of a request's headers.
+    #[serde(with = "values::header_bytes")]
+    pub headers: u32,
+    /// Threads for work that blocks, such as reading files.
+    #[serde(deserialize_with = "values::count")]
+    pub blocking_threads: usize,
+    /// Passwords hashed at once; each takes about 20 MiB of memory.
+    #[serde(deserialize_with = "values::count")]
+    pub password_hashes: usize,
+    /// Bytes of memory that all blob reads together may buffer.
+    #[serde(with = "values::bytes")]
+    pub read_buffer_budget: u64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            // Also ends idle connections: clients keep theirs for up to 90 s and must not race a
+            // server that closes early.
+            header_timeout: Duration::from_secs(100),
+            body_idle_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+            headers: 32 << 10,
+            blocking_threads: 64,
+            password_hashes: 2,
+            read_buffer_budget: 32 << 20,
+        }
+    }
+}
+
+/// `[log]`: what is logged, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct LogConfig {
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// From which level on.
+    pub level: LogLevel,
+}
+
+/// How a log event is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl<'de> Deserialize<'de> for LogFormat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => {
+                Err(D::Error::custom(format_args!("'{other}' is not a log format; use \"text\" or \"json\"")))
+            }
+        }
+    }
+}
+
+/// `[uploads]`: upload sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct UploadsConfig {
+    /// How long an upload that nobody continues is kept.
+    #[serde(with = "values::duration")]
+    pub expire_after: Duration,
+}
+
+impl Default for UploadsConfig {
+    fn default() -> Self {
+        Self { expire_after: Duration::from_secs(24 * 3600) }
+    }
+}
+
+/// `[delete]`: deleting through the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct DeleteConfig {
+    /// Whether manifests, tags and blobs may be deleted.
+    pub enabled: bool,
+}
+
+impl Default for DeleteConfig {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// `[repositories]`: what repositories take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct RepositoriesConfig {
+    /// Whether an index may name manifests that are not here.
+    pub sparse_indexes: bool,
+    /// Whether a push makes its repository.
+    pub create_on_push: bool,
+}
+
+impl Default for RepositoriesConfig {
+    fn default() -> Self {
+        Self { sparse_indexes: false, create_on_push: true }
+    }
+}
+
+/// `[ecr]`: the account and region of this registry's ARNs, fixed at the first start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct EcrConfig {
+    /// Twelve digits.
+    #[serde(deserialize_with = "values::account")]
+    pub account: String,
+    /// Such as `us-east-1`.
+    #[serde(deserialize_with = "values::region")]
+    pub region: String,
+}
+
+impl Default for EcrConfig {
+    fn default() -> Self {
+        Self { account: "000000000000".to_owned(), region: "us-east-1".to_owned() }
+    }
+}
+
+/// `[admin]`: probes and metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct AdminConfig {
+    /// Where `/livez`, `/readyz` and `/metrics` answer instead; left out: beside the registry.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "values::some_listen")]
+    pub listen: Option<std::net::SocketAddr>,
+}

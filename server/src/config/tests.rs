@@ -1,0 +1,346 @@
+//! The configuration as scripts and documents may rely on it.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+fn load(file: &str, environment: &[(&str, &str)], flags: Flags) -> Result<(Config, Vec<String>), String> {
+    let mut written = tempfile::NamedTempFile::new().unwrap();
+    written.write_all(file.as_bytes()).unwrap();
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let home = [("HOME".to_owned(), "/home/somebody".to_owned())];
+    let name = written.path().display().to_string();
+    match Config::load(Some(written.path()), environment.chain(home), flags) {
+        Ok((config, warnings)) => Ok((config, warnings.iter().map(ToString::to_string).collect())),
+        Err(error) => Err(error.to_string().replace(&name, "berth.toml")),
+    }
+}
+
+fn config(file: &str, environment: &[(&str, &str)]) -> Config {
+    let (config, warnings) = load(file, environment, Flags::default()).unwrap();
+    assert_eq!(warnings, [""; 0]);
+    config
+}
+
+fn file_error(file: &str) -> String {
+    let error = load(file, &[], Flags::default()).unwrap_err();
+    error.strip_prefix("reading the configuration: berth.toml, ").unwrap_or(&error).to_owned()
+}
+
+fn variable_error(name: &str, value: &str) -> String {
+    let error = load("", &[(name, value)], Flags::default()).unwrap_err();
+    error.strip_prefix("reading the configuration: ").unwrap_or(&error).to_owned()
+}
+
+#[test]
+fn flag_wins_over_environment_over_file_over_default() {
+    let file = "listen = '127.0.0.1:2'\n[limits]\nconnections = 2";
+    let variables = [("BERTH_LISTEN", ":3"), ("BERTH_LIMITS__CONNECTIONS", "3")];
+    let flags = || Flags { listen: Some("localhost:4".to_owned()), data: Some("/flag".into()) };
+    let listen = |file, variables: &[_], flags| load(file, variables, flags).unwrap().0.listen.to_string();
+    assert_eq!(listen("", &[], Flags::default()), "127.0.0.1:5000");
+    assert_eq!(listen(file, &[], Flags::default()), "127.0.0.1:2");
+    assert_eq!(listen(file, &variables, Flags::default()), "0.0.0.0:3");
+    assert_eq!(listen(file, &variables, flags()), "127.0.0.1:4");
+    assert_eq!(config("", &[]).limits.connections, 4096);
+    assert_eq!(config(file, &[]).limits.connections, 2);
+    assert_eq!(config(file, &variables).limits.connections, 3);
+    assert_eq!(load(file, &variables, flags()).unwrap().0.data, Path::new("/flag"));
+}
+
+#[test]
+fn without_a_file_everything_has_a_default() {
+    let (config, warnings) =
+        Config::load(None, [], Flags { data: Some("/d".into()), ..Flags::default() }).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(config.metadata.url, MetadataUrl::Sqlite("/d/registry/metadata.db".into()));
+    assert_eq!(config.blobs.path, Path::new("/d/registry/blobs"));
+    assert!(config.delete.enabled && config.repositories.create_on_push);
+    assert!(!config.repositories.sparse_indexes && config.tls.is_none() && config.public_url.is_none());
+}
+
+#[test]
+fn the_data_folder_is_the_systems_for_root_and_ones_own_otherwise() {
+    let folder = |variables: &[(&str, &str)], is_root| {
+        let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Environment::sort(owned).data_folder(is_root)
+    };
+    let home = ("HOME", "/home/u");
+    assert_eq!(folder(&[home], true).as_deref(), Some("/var/lib/berth"));
+    assert_eq!(folder(&[home], false).as_deref(), Some("/home/u/.local/share/berth"));
+    assert_eq!(folder(&[home, ("XDG_DATA_HOME", "/x")], false).as_deref(), Some("/x/berth"));
+    assert_eq!(
+        folder(&[home, ("XDG_DATA_HOME", "relative")], false).as_deref(),
+        Some("/home/u/.local/share/berth")
+    );
+    assert_eq!(folder(&[], false), None);
+}
+
+#[test]
+fn every_key_is_also_a_variable() {
+    let config = config(
+        "",
+        &[
+            ("BERTH_PUBLIC_URL", "https://r.example.com/"),
+            ("BERTH_TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1"),
+            ("BERTH_METADATA__URL", "sqlite:/m.db"),
+            ("BERTH_BLOBS__KIND", "local"),
+            ("BERTH_BLOBS__PATH", "/b"),
+            ("BERTH_TLS__CERT", "c.pem"),
+            ("BERTH_TLS__KEY", "k.pem"),
+            ("BERTH_AUTH__TOKEN_TTL", "10m"),
+            ("BERTH_AUTH__ISSUER", "12345"),
+            ("BERTH_AUTH__MASTER_KEY_FILE", "/k"),
+            ("BERTH_LIMITS__HEADERS", "65536"),
+            ("BERTH_LIMITS__READ_BUFFER_BUDGET", "4MiB"),
+            ("BERTH_LIMITS__WRITE_TIMEOUT", "1500ms"),
+            ("BERTH_LOG__FORMAT", "json"),
+            ("BERTH_LOG__LEVEL", "info,berth_server=debug"),
+            ("BERTH_UPLOADS__EXPIRE_AFTER", "7d"),
+            ("BERTH_DELETE__ENABLED", "false"),
+            ("BERTH_REPOSITORIES__SPARSE_INDEXES", "true"),
+            ("BERTH_ECR__ACCOUNT", "123456789012"),
+            ("BERTH_ADMIN__LISTEN", ":5001"),
+            ("BERTH_ADMIN_PASSWORD", "secret"),
+        ],
+    );
+    assert_eq!(config.public_url.unwrap().origin(), "https://r.example.com");
+    assert_eq!(config.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "127.0.0.1/32".parse().unwrap()]);
+    assert_eq!(config.metadata.url, MetadataUrl::Sqlite("/m.db".into()));
+    assert_eq!(config.tls.unwrap().key, Path::new("k.pem"));
+    assert_eq!(config.auth.token_ttl, Duration::from_secs(600));
+    assert_eq!(config.auth.issuer.unwrap(), "12345");
+    assert_eq!((config.limits.headers, config.limits.read_buffer_budget), (65536, 4 << 20));
+    assert_eq!(config.limits.write_timeout, Duration::from_millis(1500));
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.uploads.expire_after, Duration::from_secs(7 * 24 * 3600));
+    assert!(!config.delete.enabled && config.repositories.sparse_indexes);
+    assert_eq!(config.ecr.account, "123456789012");
+    assert_eq!(config.admin.listen, Some("0.0.0.0:5001".parse().unwrap()));
+    assert_eq!(config.admin_password.unwrap().expose_secret(), "secret");
+}
+
+#[test]
+fn an_unknown_key_in_the_file_names_the_line_and_the_nearest() {
+    assert_eq!(file_error("lisen = ':1'"), "line 1: unknown key lisen; did you mean listen?");
+    assert_eq!(
+        file_error("data = '/d'\n\n[limits]\nconections = 3\n"),
+        "line 4: unknown key limits.conections; did you mean limits.connections?"
+    );
+    assert_eq!(file_error("[limit]\nconnections = 3"), "line 1: unknown key limit; did you mean limits?");
+    assert_eq!(file_error("delete.nonsense = 1"), "line 1: unknown key delete.nonsense; known here: enabled");
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_names_the_line_and_the_key() {
+    let table = [
+        (
+            "listen = 'there'",
+            "line 1: listen: 'there' is not an address with a port; write it like 127.0.0.1:5000 or :5000",
+        ),
+        ("listen = 5000", "line 1: listen: expected a string, found integer `5000`"),
+        (
+            "public_url = 'r.example.com'",
+            "line 1: public_url: a URL must start with http:// or https://; write it like https://registry.example.com",
+        ),
+        (
+            "public_url = 'https://r/x'",
+            "line 1: public_url: clients look for /v2/ at the root of a host, so a path can't be part of it; write it like https://registry.example.com",
+        ),
+        (
+            "public_url = 'https://me:pw@r'",
+            "line 1: public_url: a public URL has no user or password; write it like https://registry.example.com",
+        ),
+        (
+            "trusted_proxies = ['lan']",
+            "line 1: trusted_proxies: 'lan' is not an address or network; write it like 10.0.0.0/8",
+        ),
+        (
+            "\n[limits]\nconnections = 'many'",
+            "line 3: limits.connections: expected a whole number, found string \"many\"",
+        ),
+        ("[limits]\nconnections = 0", "line 2: limits.connections: 0 is too small; the least is 1"),
+        (
+            "[limits]\nheader_timeout = '5'",
+            "line 2: limits.header_timeout: '5' is not a duration; write it like 30s, 5m, 24h or 30d",
+        ),
+        (
+            "[limits]\nheader_timeout = '0s'",
+            "line 2: limits.header_timeout: '0s' is not a duration longer than zero that can be counted",
+        ),
+        (
+            "[limits]\nread_buffer_budget = '4 potatoes'",
+            "line 2: limits.read_buffer_budget: '4 potatoes' is not a size; write it like 64KiB or 4MiB",
+        ),
+        (
+            "[limits]\nread_buffer_budget = true",
+            "line 2: limits.read_buffer_budget: expected a size in bytes, such as 4MiB",
+        ),
+        (
+            "[limits]\nheaders = '1KiB'",
+            "line 2: limits.headers: a limit of headers lies between 8KiB and 256KiB",
+        ),
+        (
+            "[auth]\ntoken_ttl = '59s'",
+            "line 2: auth.token_ttl: clients need tokens that live for at least 1m",
+        ),
+        (
+            "[log]\nlevel = 'loud'",
+            "line 2: log.level: 'loud' is not a log level; use one of off, error, warn, info, debug, trace",
+        ),
+        ("[log]\nformat = 'xml'", "line 2: log.format: 'xml' is not a log format; use \"text\" or \"json\""),
+        ("[delete]\nenabled = 'yes'", "line 2: delete.enabled: expected a boolean, found string \"yes\""),
+        ("[ecr]\naccount = '1'", "line 2: ecr.account: '1' is not an account of twelve digits"),
+        (
+            "[ecr]\nregion = 'US East'",
+            "line 2: ecr.region: 'US East' is not a region; write it like us-east-1",
+        ),
+        ("data = ''", "line 1: data: the path is empty"),
+        ("[tls]\ncert = 'c'", "line 1: tls.key is missing"),
+        ("tls = 'on'", "line 1: tls is a section; write its keys under [tls]"),
+        ("[limits\n", "line 1: not TOML: unclosed table, expected `]`"),
+        ("data = '/a'\ndata = '/b'", "line 2: not TOML: duplicate key"),
+    ];
+    for (file, sentence) in table {
+        assert_eq!(file_error(file), sentence, "{file}");
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_names_its_variable_or_flag() {
+    assert_eq!(
+        variable_error("BERTH_LIMITS__CONNECTIONS", "many"),
+        "BERTH_LIMITS__CONNECTIONS: not a whole number"
+    );
+    assert_eq!(
+        variable_error("BERTH_DELETE__ENABLED", "yes"),
+        "BERTH_DELETE__ENABLED: neither true nor false"
+    );
+    assert_eq!(
+        variable_error("BERTH_LISTEN", "5000"),
+        "BERTH_LISTEN: '5000' is not an address with a port; write it like 127.0.0.1:5000 or :5000"
+    );
+    let flags = Flags { listen: Some("nowhere".to_owned()), ..Flags::default() };
+    assert_eq!(
+        load("", &[], flags).unwrap_err(),
+        "reading the configuration: --listen: 'nowhere' is not an address with a port; write it like 127.0.0.1:5000 or :5000"
+    );
+}
+
+#[test]
+fn stores_of_later_versions_say_so() {
+    let late = [
+        ("[blobs]\nkind = 's3'", "line 2: blobs.kind: S3 is not in this version; use kind = \"local\""),
+        ("[blobs]\nbucket = 'b'", "line 2: blobs.bucket is not in this version of berth; leave it out"),
+        (
+            "[collection]\nuntagged_after = '1d'",
+            "line 1: collection is not in this version of berth; leave it out",
+        ),
+        (
+            "metadata.url = 'postgres://u:pw@h/d'",
+            "line 1: metadata.url: PostgreSQL is not in this version; write it like sqlite:PATH",
+        ),
+        (
+            "metadata.url = 'mysql://h'",
+            "line 1: metadata.url: not a database's URL; write it like sqlite:PATH",
+        ),
+    ];
+    for (file, sentence) in late {
+        assert_eq!(file_error(file), sentence);
+    }
+}
+
+#[test]
+fn an_unknown_variable_is_one_warning() {
+    let variables = [
+        ("BERTH_LIMITS__CONECTIONS", "1"),
+        ("BERTH_LIMTS__CONNECTIONS", "1"),
+        ("BERTH_NONSENSE", "1"),
+        ("BERTH_LOG", "debug"),
+        ("BERTH_LISTEN__ADDRESS", "1"),
+    ];
+    let (config, mut warnings) = load("[log]\nlevel = 'warn'", &variables, Flags::default()).unwrap();
+    warnings.sort();
+    assert_eq!(
+        warnings,
+        [
+            "BERTH_LIMITS__CONECTIONS matches no key and is ignored; did you mean BERTH_LIMITS__CONNECTIONS?",
+            "BERTH_LIMTS__CONNECTIONS matches no key and is ignored; did you mean BERTH_LIMITS__CONNECTIONS?",
+            "BERTH_LISTEN__ADDRESS matches no key and is ignored",
+            "BERTH_LOG matches no key and is ignored",
+            "BERTH_NONSENSE matches no key and is ignored",
+        ]
+    );
+    assert_eq!(config.limits, LimitsConfig::default());
+    let (_, warnings) = load("", &[("BERTH_LOG", "debug")], Flags::default()).unwrap();
+    assert_eq!(warnings, ["BERTH_LOG matches no key and is ignored"]);
+}
+
+#[test]
+fn what_kubernetes_and_compose_put_there_is_ignored() {
+    let variables = [
+        ("BERTH_PORT", "tcp://10.0.0.1:5000"),
+        ("BERTH_PORT_5000_TCP", "tcp://10.0.0.1:5000"),
+        ("BERTH_PORT_5000_TCP_ADDR", "10.0.0.1"),
+        ("BERTH_METRICS_PORT_9000_TCP_PROTO", "tcp"),
+        ("BERTH_SERVICE_HOST", "10.0.0.1"),
+        ("BERTH_SERVICE_PORT_HTTP", "5000"),
+        ("BERTH_METRICS_SERVICE_HOST", "10.0.0.1"),
+        ("BERTH_PUBLIC_URL", ""),
+        ("PATH", "/bin"),
+    ];
+    config("", &variables);
+}
+
+#[test]
+fn the_first_password_may_come_from_a_file() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"from a file\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let config = config("", &[("BERTH_ADMIN_PASSWORD_FILE", path)]);
+    assert_eq!(config.admin_password.unwrap().expose_secret(), "from a file");
+    let missing = variable_error("BERTH_ADMIN_PASSWORD_FILE", "/nowhere");
+    assert_eq!(
+        missing,
+        "BERTH_ADMIN_PASSWORD_FILE: reading /nowhere: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn the_effective_configuration_reads_back_as_itself_and_hides_secrets() {
+    let config = config(
+        "public_url = 'https://r.example.com'\n[tls]\ncert = 'c'\nkey = 'k'\n[limits]\nheaders = 65536",
+        &[("BERTH_ADMIN_PASSWORD", "secret"), ("BERTH_ADMIN__LISTEN", ":5001")],
+    );
+    let shown = config.effective();
+    assert!(shown.contains("headers = \"64KiB\"") && shown.contains("expire_after = \"24h\""), "{shown}");
+    assert!(!shown.contains("secret"), "{shown}");
+    assert!(!format!("{config:?}").contains("secret"));
+    let (again, _) = load(&shown, &[("BERTH_ADMIN_PASSWORD", "secret")], Flags::default()).unwrap();
+    assert_eq!(again.effective(), shown);
+}
+
+#[test]
+fn durations_and_sizes_are_shown_as_people_write_them() {
+    for text in ["1ms", "1500ms", "90s", "5m", "24h", "30d"] {
+        assert_eq!(values::duration::format(values::duration::parse(text).unwrap()), text);
+    }
+    for text in ["0", "1000", "64KiB", "4MiB", "3GiB"] {
+        let bytes = values::bytes::parse(text).unwrap();
+        assert_eq!(values::bytes::parse(&values::bytes::format(bytes)).unwrap(), bytes, "{text}");
+    }
+    assert_eq!(values::bytes::format(4 << 20), "4MiB");
+}
+
+#[test]
+fn a_missing_file_is_one_sentence() {
+    let error = Config::load(Some(Path::new("/nowhere/berth.toml")), [], Flags::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "reading the configuration /nowhere/berth.toml: No such file or directory (os error 2); \
+         name an existing file with --config"
+    );
+}

@@ -1,0 +1,93 @@
+//! Buffers for reading, used again and bounded all together.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// The smallest buffer, in bytes. A response may always have one of these, whatever the budget.
+pub(super) const SMALLEST: usize = 64 * 1024;
+/// The largest buffer, in bytes.
+pub(super) const LARGEST: usize = 1024 * 1024;
+/// How many bytes of idle buffers are kept for the next response.
+const KEPT: usize = 8 * LARGEST;
+
+/// How much memory all reads together may use for buffers; cheap to clone, shared by the clones.
+#[derive(Debug, Clone)]
+pub struct ReadBudget(Arc<Mutex<Pool>>);
+
+#[derive(Debug)]
+struct Pool {
+    left: usize,
+    kept: usize,
+    idle: Vec<Vec<u8>>,
+}
+
+impl ReadBudget {
+    /// A budget of `bytes`.
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Mutex::new(Pool { left: bytes, kept: 0, idle: Vec::new() })))
+    }
+
+    /// A buffer of `wanted` bytes, or the smallest when the budget has no room for it.
+    pub(super) fn take(&self, wanted: usize) -> Buffer {
+        let wanted = wanted.clamp(1, LARGEST).next_power_of_two().max(SMALLEST);
+        let mut pool = self.0.lock();
+        let size = if wanted <= pool.left { wanted } else { SMALLEST };
+        pool.left = pool.left.saturating_sub(size);
+        let idle = pool.idle.iter().position(|buffer| buffer.len() == size);
+        let reused = idle.map(|at| pool.idle.swap_remove(at));
+        if reused.is_some() {
+            pool.kept -= size;
+        }
+        drop(pool);
+        let bytes = reused.unwrap_or_else(|| vec![0; size]);
+        Buffer { bytes, budget: self.clone() }
+    }
+}
+
+/// A buffer that goes back to its budget when the last reader of its bytes is done.
+#[derive(Debug)]
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    budget: ReadBudget,
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut pool = self.budget.0.lock();
+        // Small buffers beyond the budget were given all the same; the sum is what counts.
+        pool.left += bytes.len();
+        if pool.kept + bytes.len() <= KEPT {
+            pool.kept += bytes.len();
+            pool.idle.push(bytes);
+        }
+    }
+}
+
+/// The first `filled` bytes of a buffer, as an owner for [`bytes::Bytes`].
+pub(super) struct Filled {
+    pub(super) buffer: Buffer,
+    pub(super) filled: usize,
+}
+
+impl AsRef<[u8]> for Filled {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+}

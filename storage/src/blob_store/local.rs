@@ -1,0 +1,285 @@
+//! A folder on a local disk.
+//!
+//! ```text
+//! <root>/uploads/<id>                               bytes on their way
+//! <root>/<algorithm>/<2 of hex>/<hex>.<id>          bytes that were sealed: Location is the path
+//! ```
+//! Sealing is fsync of the file, rename, fsync of the folder; nothing is acknowledged before.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use berth_oci::Digest;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::read::stream_file;
+use super::{BlobStore, ByteRange, ByteStream, Found, Location, ReadBudget, Staged};
+use crate::error::{Fault, OrFault};
+use crate::{Telemetry, blocking};
+
+/// Bytes are handed to the disk while more arrive, this many at a time, so that the last fsync has
+/// little left to do.
+const FLUSH_EVERY: u64 = 16 * 1024 * 1024;
+
+/// Blobs as files below one folder.
+#[derive(Clone)]
+pub struct LocalBlobStore {
+    root: Arc<Path>,
+    budget: ReadBudget,
+    telemetry: Arc<dyn Telemetry>,
+}
+
+/// What an upload has open in this process; another one opens it anew.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Handle {
+    open: Option<Arc<Open>>,
+    flushed: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Held while flushing. The kernel tells of a failed write only once, so the flush that was
+    /// told remembers it for the others.
+    failed: Mutex<Option<io::ErrorKind>>,
+}
+
+impl Open {
+    const fn new(file: File) -> Self {
+        Self { file, failed: Mutex::new(None) }
+    }
+
+    /// Waits until everything written is on the disk.
+    fn flush(&self) -> io::Result<()> {
+        let mut failed = self.failed.lock();
+        if let Some(kind) = *failed {
+            return Err(kind.into());
+        }
+        let synced = self.file.sync_all();
+        *failed = synced.as_ref().err().map(io::Error::kind);
+        synced
+    }
+}
+
+impl LocalBlobStore {
+    /// The store below `root`, which is made if it isn't there.
+    ///
+    /// # Errors
+    /// When the folder can't be made.
+    pub fn open(root: &Path, budget: ReadBudget, telemetry: Arc<dyn Telemetry>) -> Result<Self, Fault> {
+        let uploads = root.join("uploads");
+        fs::create_dir_all(&uploads).or_fault(|| format!("making the folder {}", uploads.display()))?;
+        Ok(Self { root: root.into(), budget, telemetry })
+    }
+
+    fn staging_path(&self, staged: &Staged) -> PathBuf {
+        self.root.join("uploads").join(&staged.id)
+    }
+
+    /// Where `staged` goes when it turns out to be `digest`.
+    fn sealed_location(staged: &Staged, digest: &Digest) -> Location {
+        let (hex, algorithm) = (digest.hex(), digest.algorithm());
+        Location(format!("{algorithm}/{}/{hex}.{}", &hex[..2], staged.id))
+    }
+
+    fn path(&self, at: &Location) -> PathBuf {
+        self.root.join(at.as_str())
+    }
+
+    async fn timed<T>(&self, operation: &'static str, work: impl Future<Output = T> + Send) -> T {
+        let started = Instant::now();
+        let done = work.await;
+        self.telemetry.blob_store(operation, started.elapsed());
+        done
+    }
+}
+
+impl BlobStore for LocalBlobStore {
+    fn begin(&self) -> Staged {
+        Staged { id: Uuid::new_v4().simple().to_string(), length: 0, handle: Handle::default() }
+    }
+
+    async fn append(&self, staged: &mut Staged, bytes: Vec<Bytes>) -> Result<(), Fault> {
+        let path = self.staging_path(staged);
+        let offset = staged.length;
+        let open = staged.handle.open.clone();
+        let write = blocking("appending to an upload", move || {
+            let open = open.map_or_else(|| open_at(&path, offset).map(Open::new).map(Arc::new), Ok)?;
+            let written = write_all_vectored(&open.file, &bytes);
+            if written.is_err() {
+                // Without the half-written tail the next attempt begins where this one did.
+                let _ = open.file.set_len(offset);
+            }
+            written.map(|count| (open, count))
+        });
+        let (open, count) = match self.timed("append", write).await? {
+            Ok(written) => written,
+            Err(error) => {
+                staged.handle = Handle::default();
+                return Err(Fault::new(format!("appending to upload {}", staged.id), error));
+            }
+        };
+        staged.length += count;
+        let handle = &mut staged.handle;
+        if staged.length - handle.flushed >= FLUSH_EVERY && !open.failed.is_locked() {
+            let early = Arc::clone(&open);
+            handle.flushed = staged.length;
+            // Only a head start; `sync` and `seal` flush again, and it is they who report errors.
+            tokio::task::spawn_blocking(move || drop(early.flush()));
+        }
+        handle.open = Some(open);
+        Ok(())
+    }
+
+    async fn sync(&self, staged: &mut Staged) -> Result<(), Fault> {
+        let Some(open) = staged.handle.open.clone() else { return Ok(()) };
+        let sync = blocking("flushing an upload", move || open.flush());
+        self.timed("sync", sync).await?.or_fault(|| format!("flushing upload {}", staged.id))
+    }
+
+    async fn seal(&self, staged: &Staged, digest: &Digest) -> Result<Location, Fault> {
+        let location = Self::sealed_location(staged, digest);
+        let (from, to) = (self.staging_path(staged), self.path(&location));
+        let (open, length) = (staged.handle.open.clone(), staged.length);
+        let seal = blocking("sealing an upload", move || seal_file(open, length, &from, &to));
+        self.timed("seal", seal).await?.or_fault(|| format!("sealing upload {} as {digest}", staged.id))?;
+        Ok(location)
+    }
+
+    async fn abort(&self, staged: &Staged, sealing: Option<&Digest>) -> Result<(), Fault> {
+        let mut paths = vec![self.staging_path(staged)];
+        paths.extend(sealing.map(|digest| self.path(&Self::sealed_location(staged, digest))));
+        let remove =
+            blocking("aborting an upload", move || paths.iter().try_for_each(|path| remove_file(path)));
+        self.timed("remove", remove).await?.or_fault(|| format!("aborting upload {}", staged.id))
+    }
+
+    async fn read(&self, at: &Location, range: ByteRange) -> Result<Option<ByteStream>, Fault> {
+        let started = Instant::now();
+        // A path lookup in the kernel's cache is quicker than a hop to another thread.
+        let opened = match File::open(self.path(at)) {
+            Ok(file) => Ok(Some(stream_file(file, at.as_str(), range, &self.budget))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Fault::new(format!("opening blob {at}"), error)),
+        };
+        self.telemetry.blob_store("read", started.elapsed());
+        opened
+    }
+
+    async fn remove(&self, at: &Location) -> Result<(), Fault> {
+        let path = self.path(at);
+        let remove = blocking("removing a blob", move || remove_file(&path));
+        self.timed("remove", remove).await?.or_fault(|| format!("removing blob {at}"))
+    }
+
+    fn list(&self) -> BoxStream<'_, Result<Found, Fault>> {
+        let root = Arc::clone(&self.root);
+        let listing = blocking("listing the blob store", move || {
+            list_sealed(&root).or_fault(|| format!("listing the folder {}", root.display()))
+        });
+        let listing = async move { listing.await.unwrap_or_else(Err) };
+        stream::once(listing)
+            .flat_map(|listed| match listed {
+                Ok(found) => stream::iter(found).map(Ok).boxed(),
+                Err(fault) => stream::once(async { Err(fault) }).boxed(),
+            })
+            .boxed()
+    }
+}
+
+/// Opens a staged file for appending at `offset`, without what lies behind it.
+fn open_at(path: &Path, offset: u64) -> io::Result<File> {
+    let file = OpenOptions::new().create(offset == 0).append(true).mode(0o600).open(path)?;
+    let length = file.metadata()?.len();
+    if length < offset {
+        let why = format!("{length} bytes are staged where {offset} were saved");
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
+    }
+    file.set_len(offset)?;
+    Ok(file)
+}
+
+fn write_all_vectored(mut file: &File, bytes: &[Bytes]) -> io::Result<u64> {
+    let total = bytes.iter().map(|piece| piece.len() as u64).sum();
+    let mut slices: Vec<IoSlice<'_>> = bytes.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut slices = slices.as_mut_slice();
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(total)
+}
+
+fn seal_file(open: Option<Arc<Open>>, length: u64, from: &Path, to: &Path) -> io::Result<()> {
+    let open = match open {
+        Some(open) => open,
+        None => match open_at(from, length) {
+            Ok(file) => Arc::new(Open::new(file)),
+            // A crash came between the rename and the row: it is where it belongs already.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {
+                Arc::new(Open::new(File::open(to)?))
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    open.flush()?;
+    let folder = to.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    make_folder(folder)?;
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {}
+        renamed => renamed?,
+    }
+    File::open(folder)?.sync_all()
+}
+
+/// Makes `folder` durable together with the folders above it that are made on the way.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    make_folder(above)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    File::open(above)?.sync_all()
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+fn list_sealed(root: &Path) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for algorithm in ["sha256", "sha512"] {
+        let Ok(shards) = fs::read_dir(root.join(algorithm)) else { continue };
+        for shard in shards {
+            for entry in fs::read_dir(shard?.path())? {
+                let (entry, root) = (entry?, root);
+                let metadata = entry.metadata()?;
+                let path = entry.path();
+                let relative = path.strip_prefix(root).map_err(io::Error::other)?;
+                let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                let location = Location(relative.to_string_lossy().into_owned());
+                found.push(Found { location, size: metadata.len(), modified });
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,139 @@
+//! Bytes and places; no repository, no tag, no name for people.
+
+mod buffers;
+mod local;
+mod read;
+
+use std::fmt;
+use std::future::Future;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use berth_oci::Digest;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+pub use buffers::ReadBudget;
+pub use local::LocalBlobStore;
+
+use crate::error::Fault;
+
+/// A place for bytes. Chosen before the first byte is written, written once, never used again: a
+/// late delete can't hit a fresh push.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Location(String);
+
+impl Location {
+    /// The store's own words for the place.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Location {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Bytes on their way to a [`Location`]: all that another process needs to go on, kept as JSON in
+/// the upload session's row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Staged {
+    /// Names the place; chosen by [`BlobStore::begin`], never used again.
+    pub id: String,
+    /// How many bytes have been appended.
+    pub length: u64,
+    #[serde(skip)]
+    handle: local::Handle,
+}
+
+impl Staged {
+    /// The JSON that the session's row keeps.
+    pub(crate) fn to_json(&self) -> Result<String, Fault> {
+        serde_json::to_string(self).map_err(|error| Fault::new("saving an upload session", error))
+    }
+
+    /// What [`Staged::to_json`] gave.
+    pub(crate) fn from_json(text: &str) -> Result<Self, Fault> {
+        serde_json::from_str(text).map_err(|error| Fault::new("reading an upload session", error))
+    }
+}
+
+/// A part of a blob, in bytes: from `first` up to but without `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteRange {
+    /// The offset of the first byte.
+    pub first: u64,
+    /// One past the offset of the last byte.
+    pub end: u64,
+}
+
+/// A blob's bytes, in pieces.
+pub type ByteStream = BoxStream<'static, Result<Bytes, Fault>>;
+
+/// What a listing of the store found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it is.
+    pub location: Location,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// When it was last written.
+    pub modified: SystemTime,
+}
+
+/// Where large bytes live.
+///
+/// An upload is `begin`, any number of `append` and `sync`, then `seal` or `abort`. Every clause of
+/// this contract is a test in `blob_store_suite!`.
+pub trait BlobStore: Send + Sync + 'static {
+    /// Chooses a new place; writes nothing that outlives a crash.
+    fn begin(&self) -> Staged;
+
+    /// Appends `bytes` at `staged.length`, and nowhere else: what an earlier attempt left behind
+    /// that offset is cut off.
+    fn append(
+        &self,
+        staged: &mut Staged,
+        bytes: Vec<Bytes>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Makes what was appended durable; only afterwards may `staged` be saved.
+    fn sync(&self, staged: &mut Staged) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Makes the bytes durable under a final place that also tells their `digest`. Doing it again
+    /// after a crash in between gives the same place.
+    fn seal(&self, staged: &Staged, digest: &Digest) -> impl Future<Output = Result<Location, Fault>> + Send;
+
+    /// Removes what was staged and, if it was `sealing` under a digest, what may have been sealed.
+    /// Doing it again does no harm.
+    fn abort(
+        &self,
+        staged: &Staged,
+        sealing: Option<&Digest>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The bytes of `range`; none when nothing is at the location. A blob shorter than the range
+    /// ends the stream with a fault, never early with success.
+    fn read(
+        &self,
+        at: &Location,
+        range: ByteRange,
+    ) -> impl Future<Output = Result<Option<ByteStream>, Fault>> + Send;
+
+    /// Removes the bytes at a location; does no harm when they are gone.
+    fn remove(&self, at: &Location) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Everything that was sealed. Only checks of the whole store list.
+    fn list(&self) -> BoxStream<'_, Result<Found, Fault>>;
+}

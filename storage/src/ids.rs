@@ -1,0 +1,49 @@
+//! The store's own names for things.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// Names an upload session: a UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UploadId(Uuid);
+
+impl UploadId {
+    /// A new name, never used before.
+    pub(crate) fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for UploadId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// Who is doing something, as it is written down; the store never interprets it.
+#[derive(Debug, Clone, Default)]
+pub struct Actor {
+    /// The identity's id; none for someone anonymous and for the server itself.
+    pub identity: Option<Arc<str>>,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+    /// The request's id, as it stands in the logs.
+    pub request: Option<Arc<str>>,
+}
+
+/// A new id for a row, in the order of time.
+pub(crate) fn new_id() -> String {
+    Uuid::now_v7().simple().to_string()
+}

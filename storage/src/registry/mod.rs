@@ -1,0 +1,182 @@
+//! The registry: what a push, a pull and a delete do to metadata and bytes together.
+
+mod blobs;
+mod cache;
+mod manifests;
+mod sweep;
+mod uploads;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use berth_oci::{Annotations, Descriptor, Digest, MediaType};
+use bytes::Bytes;
+
+pub use blobs::{BlobInfo, BlobRead};
+pub use manifests::{Page, PushedManifest};
+pub use sweep::Swept;
+pub use uploads::{Chunk, UploadStatus};
+
+use crate::error::{Error, Fault};
+use crate::metadata::records::Records;
+use crate::metadata::uploads as session_rows;
+use crate::{BlobStore, Change, Clock, Metadata, Telemetry, Timestamp};
+use cache::ManifestCache;
+
+/// Whether a push may make the repository it goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// It may.
+    Allowed,
+    /// The repository must be there.
+    Refused,
+}
+
+/// Whether an index may name children that are not here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sparse {
+    /// It may.
+    Allowed,
+    /// Each child must be here first.
+    Refused,
+}
+
+/// A manifest as it was pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredManifest {
+    /// The digest it is known by.
+    pub digest: Digest,
+    /// The type it was pushed as.
+    pub media_type: MediaType,
+    /// The pushed bytes.
+    pub content: Bytes,
+}
+
+/// A manifest that names another as its subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referrer {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: MediaType,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// Its artifact type, else its config's media type.
+    pub artifact_type: Option<String>,
+    /// Its annotations.
+    pub annotations: Annotations,
+}
+
+impl From<Referrer> for Descriptor {
+    fn from(referrer: Referrer) -> Self {
+        Self {
+            media_type: referrer.media_type,
+            digest: referrer.digest,
+            size: referrer.size,
+            artifact_type: referrer.artifact_type,
+            urls: Vec::new(),
+            annotations: referrer.annotations,
+            platform: None,
+        }
+    }
+}
+
+/// What a [`Registry`] is told at its making.
+#[derive(Clone)]
+pub struct RegistryOptions {
+    /// How long an upload session lives after its last byte.
+    pub uploads_expire_after: Duration,
+    /// How much memory the manifest cache may take, in bytes.
+    pub manifest_cache_bytes: u64,
+    /// The present moment.
+    pub clock: Clock,
+    /// Told of every committed change besides the registry's own caches.
+    pub observer: Arc<dyn Fn(&[Change]) + Send + Sync>,
+    /// Told how long things take.
+    pub telemetry: Arc<dyn Telemetry>,
+}
+
+/// All repositories of one store; cheap to clone.
+pub struct Registry<B> {
+    shared: Arc<Shared<B>>,
+}
+
+struct Shared<B> {
+    metadata: Metadata,
+    blobs: B,
+    cache: Arc<ManifestCache>,
+    clock: Clock,
+    telemetry: Arc<dyn Telemetry>,
+    uploads_expire_after: Duration,
+}
+
+impl<B> Clone for Registry<B> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<B> std::fmt::Debug for Registry<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Registry")
+    }
+}
+
+impl<B: BlobStore> Registry<B> {
+    /// Opens the registry whose metadata is the SQLite file `database`, which only this process
+    /// has open.
+    ///
+    /// # Errors
+    /// When the database can't be opened.
+    pub async fn open_sqlite(database: &Path, blobs: B, options: RegistryOptions) -> Result<Self, Error> {
+        let cache = Arc::new(ManifestCache::new(options.manifest_cache_bytes));
+        let observer = {
+            let cache = Arc::clone(&cache);
+            let next = options.observer;
+            Arc::new(move |changes: &[Change]| {
+                cache.forget(changes);
+                next(changes);
+            })
+        };
+        let metadata = Metadata::open_sqlite(database, observer, Arc::clone(&options.telemetry))?;
+        metadata.write((), session_rows::free_all).await?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                metadata,
+                blobs,
+                cache,
+                clock: options.clock,
+                telemetry: options.telemetry,
+                uploads_expire_after: options.uploads_expire_after,
+            }),
+        })
+    }
+
+    /// The records beside the images: identities, keys, facts about the store.
+    pub fn records(&self) -> Records {
+        Records::new(self.shared.metadata.clone())
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.records().identity(String::new()).await.map(drop)
+    }
+
+    /// The present moment, as the store sees it.
+    pub fn now(&self) -> Timestamp {
+        (self.shared.clock)()
+    }
+
+    fn metadata(&self) -> &Metadata {
+        &self.shared.metadata
+    }
+}
+
+/// A fault that says only why.
+fn fault(doing: &str, why: &str) -> Error {
+    Fault::because(doing, why).into()
+}

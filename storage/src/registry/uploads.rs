@@ -1,0 +1,426 @@
+//! Pushing a blob: sessions that any process can go on with.
+//!
+//! Bytes are hashed and appended side by side while more arrive. A session is saved at least every
+//! [`SAVE_BYTES`] or [`SAVE_TIME`] and whenever a request ends, also when its connection broke, so
+//! the work runs in a task of its own that nobody's going away can stop.
+
+use std::future::Future;
+use std::time::Duration;
+
+use berth_oci::{Algorithm, ChunkRange, Digest, Hasher, RepositoryName};
+use bytes::Bytes;
+use futures_util::future::join;
+use futures_util::{Stream, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use super::{Creation, Registry, fault};
+use crate::error::{Error, Fault};
+use crate::ids::new_id;
+use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
+use crate::{Actor, BlobStore, ByteRange, Location, UploadId, blocking};
+
+/// A session is saved at least every so many bytes: a killed server takes back no more.
+const SAVE_BYTES: u64 = 32 * 1024 * 1024;
+/// A session is saved at least this often while a request writes to it.
+const SAVE_TIME: Duration = Duration::from_secs(5);
+/// A writer that was killed blocks its session no longer than this.
+const CLAIM_TIME: Duration = Duration::from_secs(20);
+/// How many bytes are hashed and written at a time.
+const BATCH: usize = 256 * 1024;
+/// Up to here both algorithms are kept, because the final request may be the first to name one.
+const BOTH_UNTIL: u64 = 16 * 1024 * 1024;
+
+/// Bytes of an upload, as a request brings them.
+pub struct Chunk<S> {
+    /// Which bytes these are, if the request says so.
+    pub range: Option<ChunkRange>,
+    /// How many bytes these are, if the request says so.
+    pub length: Option<u64>,
+    /// The bytes; an error when the connection breaks.
+    pub body: S,
+}
+
+impl<S> Chunk<S> {
+    /// How many bytes must come.
+    fn announced(&self) -> Result<Option<u64>, Error> {
+        match (self.range.map(ChunkRange::len), self.length) {
+            (Some(announced), Some(received)) if announced != received => {
+                Err(Error::LengthMismatch { announced, received })
+            }
+            (range, length) => Ok(range.or(length)),
+        }
+    }
+}
+
+impl<S> std::fmt::Debug for Chunk<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chunk")
+            .field("range", &self.range)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far an upload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadStatus {
+    /// The session.
+    pub id: UploadId,
+    /// How many bytes it holds.
+    pub received: u64,
+}
+
+impl<B: BlobStore> Registry<B> {
+    /// Begins an upload session; `algorithm` is what the final digest will be of, if known.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`] when the repository may not be made.
+    pub async fn begin_upload(
+        &self,
+        repository: &RepositoryName,
+        algorithm: Option<Algorithm>,
+        creation: Creation,
+        actor: &Actor,
+    ) -> Result<UploadId, Error> {
+        let id = UploadId::random();
+        let now = self.now();
+        let begin = Begin {
+            id,
+            repository: repository.clone(),
+            algorithm,
+            hashers: new_hashers(algorithm),
+            staged: self.shared.blobs.begin(),
+            creation,
+            actor: actor.clone(),
+            now,
+            expires_at: now.after(self.shared.uploads_expire_after),
+        };
+        self.metadata().write(begin, uploads::begin).await?;
+        Ok(id)
+    }
+
+    /// How far an upload is; none when the repository has no such session.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn upload_status(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<Option<UploadStatus>, Error> {
+        let received = self.metadata().read((repository.clone(), id), uploads::received).await?;
+        Ok(received.map(|received| UploadStatus { id, received }))
+    }
+
+    /// Appends a chunk. When the body breaks off, what had come is kept; a chunk that isn't what it
+    /// was announced to be changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`], [`Error::UploadBusy`], [`Error::ChunkOutOfOrder`],
+    /// [`Error::LengthMismatch`], [`Error::BodyBroken`].
+    pub async fn append_upload<S>(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        chunk: Chunk<S>,
+    ) -> Result<UploadStatus, Error>
+    where
+        S: Stream<Item = Result<Bytes, String>> + Send + Unpin + 'static,
+    {
+        let announced = chunk.announced()?;
+        let (registry, repository) = (self.clone(), repository.clone());
+        in_own_task(async move {
+            let first = chunk.range.map(|range| range.first);
+            let mut writer = Writer::claim(&registry, repository, id, first, None).await?;
+            match writer.receive(chunk.body, announced).await {
+                Ok(()) => writer.leave().await,
+                Err(error) => Err(writer.leave_after(error).await),
+            }
+        })
+        .await
+    }
+
+    /// Ends an upload with its last bytes, if any: it becomes the blob `digest` of the repository.
+    /// A refused request changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::DigestMismatch`], and all of [`Registry::append_upload`].
+    pub async fn finish_upload<S>(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        digest: &Digest,
+        chunk: Chunk<S>,
+        creation: Creation,
+        actor: &Actor,
+    ) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, String>> + Send + Unpin + 'static,
+    {
+        let announced = chunk.announced()?;
+        let (registry, repository) = (self.clone(), repository.clone());
+        let (digest, actor) = (digest.clone(), actor.clone());
+        in_own_task(async move {
+            let first = chunk.range.map(|range| range.first);
+            let mut writer = Writer::claim(&registry, repository, id, first, Some(digest.clone())).await?;
+            if let Err(error) = writer.receive(chunk.body, announced).await {
+                return Err(writer.leave_after(error).await);
+            }
+            writer.finish(&digest, creation, actor).await
+        })
+        .await
+    }
+
+    /// Ends an upload session early.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`], [`Error::UploadBusy`].
+    pub async fn cancel_upload(&self, repository: &RepositoryName, id: UploadId) -> Result<(), Error> {
+        self.metadata().write((repository.clone(), id, self.now()), uploads::cancel).await
+    }
+
+    /// How many upload sessions are open.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_uploads(&self) -> Result<u64, Error> {
+        self.metadata().scan((), uploads::count).await
+    }
+}
+
+fn new_hashers(algorithm: Option<Algorithm>) -> Vec<Hasher> {
+    match algorithm {
+        Some(algorithm) => vec![Hasher::new(algorithm)],
+        None => vec![Hasher::new(Algorithm::Sha256), Hasher::new(Algorithm::Sha512)],
+    }
+}
+
+/// Runs `work` to its end even when the caller is dropped because its client went away.
+async fn in_own_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.map_err(|error| Fault::new("running an upload", error))?
+}
+
+/// The one request that may write to a session.
+struct Writer<'r, B> {
+    registry: &'r Registry<B>,
+    repository: RepositoryName,
+    id: UploadId,
+    name: String,
+    session: Session,
+    before: Session,
+    save_at: Instant,
+    saved: u64,
+}
+
+impl<'r, B: BlobStore> Writer<'r, B> {
+    async fn claim(
+        registry: &'r Registry<B>,
+        repository: RepositoryName,
+        id: UploadId,
+        first: Option<u64>,
+        sealing: Option<Digest>,
+    ) -> Result<Self, Error> {
+        let (name, now) = (new_id(), registry.now());
+        let claim = Claim {
+            id,
+            repository: repository.clone(),
+            writer: name.clone(),
+            first,
+            sealing: sealing.clone(),
+            now,
+            until: now.after(CLAIM_TIME),
+        };
+        let before = registry.metadata().write(claim, uploads::claim).await?;
+        let mut session = before.clone();
+        session.sealing = sealing.or(session.sealing);
+        let saved = session.received;
+        let save_at = Instant::now() + SAVE_TIME;
+        Ok(Self { registry, repository, id, name, session, before, save_at, saved })
+    }
+
+    /// Takes in a body: while one batch is hashed and written, the next is received.
+    async fn receive<S>(&mut self, mut body: S, announced: Option<u64>) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, String>> + Send + Unpin,
+    {
+        let (batches, mut received) = mpsc::channel::<Vec<Bytes>>(1);
+        let collecting = async move {
+            let (mut batch, mut size, mut total) = (Vec::new(), 0, 0u64);
+            let end = loop {
+                match body.next().await {
+                    Some(Ok(bytes)) => {
+                        total += bytes.len() as u64;
+                        if announced.is_some_and(|announced| total > announced) {
+                            // Nothing of a chunk that is too long counts.
+                            return Ok(Some(total));
+                        }
+                        size += bytes.len();
+                        batch.push(bytes);
+                    }
+                    Some(Err(why)) => break Err(why),
+                    None => break Ok((total < announced.unwrap_or(0)).then_some(total)),
+                }
+                if size >= BATCH {
+                    size = 0;
+                    if batches.send(std::mem::take(&mut batch)).await.is_err() {
+                        // Storing failed, and says why itself.
+                        return Ok(None);
+                    }
+                }
+            };
+            if !batch.is_empty() {
+                let _ = batches.send(batch).await;
+            }
+            end
+        };
+        let storing = async {
+            loop {
+                match timeout_at(self.save_at, received.recv()).await {
+                    Ok(Some(batch)) => self.store(batch).await?,
+                    Ok(None) => return Ok(()),
+                    Err(_) => self.save(Some(CLAIM_TIME)).await?,
+                }
+                if Instant::now() >= self.save_at || self.session.received - self.saved >= SAVE_BYTES {
+                    self.save(Some(CLAIM_TIME)).await?;
+                }
+            }
+        };
+        let (collected, stored) = join(collecting, storing).await;
+        stored.map_err(|error: Error| error)?;
+        match collected {
+            Ok(None) => Ok(()),
+            Ok(Some(received)) => {
+                let announced = announced.unwrap_or_default();
+                Err(Error::LengthMismatch { announced, received })
+            }
+            Err(why) => Err(Error::BodyBroken { received: self.session.received, why }),
+        }
+    }
+
+    /// Hashes and appends a batch, side by side; both happened or neither.
+    async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), Error> {
+        let session = &mut self.session;
+        let (mut hashers, pieces) = (session.hashers.clone(), batch.clone());
+        let hashing = blocking("hashing an upload", move || {
+            for hasher in &mut hashers {
+                pieces.iter().for_each(|piece| hasher.update(piece));
+            }
+            hashers
+        });
+        let size: u64 = batch.iter().map(|piece| piece.len() as u64).sum();
+        let appending = self.registry.shared.blobs.append(&mut session.staged, batch);
+        let (hashed, appended) = join(hashing, appending).await;
+        appended?;
+        session.hashers = hashed?;
+        session.received += size;
+        if session.received > BOTH_UNTIL {
+            let kept = session.algorithm.unwrap_or(Algorithm::Sha256);
+            session.hashers.retain(|hasher| hasher.algorithm() == kept);
+        }
+        Ok(())
+    }
+
+    /// Makes the session durable as it is; afterwards this writer stays the only one for
+    /// `keep`, or is done.
+    async fn save(&mut self, keep: Option<Duration>) -> Result<(), Error> {
+        self.registry.shared.blobs.sync(&mut self.session.staged).await?;
+        let now = self.registry.now();
+        let session = &self.session;
+        let save = Save {
+            id: self.id,
+            writer: self.name.clone(),
+            staged: session.staged.clone(),
+            received: session.received,
+            hashers: session.hashers.clone(),
+            sealing: session.sealing.clone(),
+            expires_at: now.after(self.registry.shared.uploads_expire_after),
+            keep_until: keep.map(|keep| now.after(keep)),
+        };
+        self.registry.metadata().write(save, uploads::save).await?;
+        self.saved = self.session.received;
+        self.save_at = Instant::now() + SAVE_TIME;
+        Ok(())
+    }
+
+    /// Leaves the session to the next request.
+    async fn leave(mut self) -> Result<UploadStatus, Error> {
+        self.save(None).await?;
+        Ok(UploadStatus { id: self.id, received: self.session.received })
+    }
+
+    /// Leaves the session after `error`: with what had come when the body merely broke off or the
+    /// disk was full, else as it was before this request.
+    async fn leave_after(mut self, error: Error) -> Error {
+        if !matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
+            self.session = self.before.clone();
+        }
+        if let Err(error) = self.save(None).await {
+            warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
+        }
+        error
+    }
+
+    async fn finish(self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
+        let known = self.session.hashers.iter().find(|hasher| hasher.algorithm() == digest.algorithm());
+        if let Some(hasher) = known {
+            let actual = hasher.clone().finish();
+            if actual != *digest {
+                return Err(self
+                    .leave_after(Error::DigestMismatch { expected: digest.clone(), actual })
+                    .await);
+            }
+        }
+        let is_known = known.is_some();
+        let location = match self.registry.shared.blobs.seal(&self.session.staged, digest).await {
+            Ok(location) => location,
+            Err(fault) => return Err(self.leave_after(fault.into()).await),
+        };
+        if !is_known {
+            self.read_back(&location, digest).await?;
+        }
+        let finish = Finish {
+            id: self.id,
+            writer: self.name.clone(),
+            repository: self.repository.clone(),
+            digest: digest.clone(),
+            size: self.session.received,
+            location,
+            creation,
+            actor,
+            now: self.registry.now(),
+        };
+        match self.registry.metadata().write(finish, uploads::finish).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.leave_after(error).await),
+        }
+    }
+
+    /// Hashes what was sealed: the final request was the first to name this algorithm, and too
+    /// much had come to keep both. What turns out to be something else is thrown away, for its
+    /// bytes have left their staging place.
+    async fn read_back(&self, location: &Location, digest: &Digest) -> Result<(), Error> {
+        let range = ByteRange { first: 0, end: self.session.received };
+        let bytes = self.registry.shared.blobs.read(location, range).await?;
+        let mut bytes = bytes.ok_or_else(|| fault("reading back an upload", "its bytes are gone"))?;
+        let mut hasher = Hasher::new(digest.algorithm());
+        while let Some(piece) = bytes.next().await {
+            let piece = piece?;
+            hasher = blocking("hashing an upload", move || {
+                hasher.update(&piece);
+                hasher
+            })
+            .await?;
+        }
+        let actual = hasher.finish();
+        if actual == *digest {
+            return Ok(());
+        }
+        let ended = (self.id, self.name.clone(), self.registry.now());
+        self.registry.metadata().write(ended, uploads::abandon).await?;
+        Err(Error::DigestMismatch { expected: digest.clone(), actual })
+    }
+}
