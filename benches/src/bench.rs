@@ -1,0 +1,77 @@
+//! What every measure is handed: the servers, the rounds, the bytes to move.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::payload::Payload;
+use crate::programs::Programs;
+use crate::servers::{Kind, Server};
+
+/// One run of the benches.
+pub(crate) struct Bench {
+    kinds: Vec<Kind>,
+    rounds: u32,
+    programs: Programs,
+    root: PathBuf,
+    /// Servers that stay up between measures, so that 10,000 tags are pushed once.
+    standing: BTreeMap<Kind, Server>,
+    folders: u32,
+    pub(crate) payload: Payload,
+}
+
+impl Bench {
+    pub(crate) fn new(kinds: Vec<Kind>, rounds: u32, programs: Programs, root: PathBuf) -> Self {
+        let payload = Payload::new(root.join("payload"));
+        Self { kinds, rounds, programs, root, standing: BTreeMap::new(), folders: 0, payload }
+    }
+
+    /// The servers taking part that are among `wanted`.
+    pub(crate) fn kinds(&self, wanted: &[Kind]) -> Vec<Kind> {
+        self.kinds.iter().copied().filter(|kind| wanted.contains(kind)).collect()
+    }
+
+    /// Runs `work` once a round and server, another server first each round, after a `sync`.
+    pub(crate) fn alternate(
+        &mut self,
+        kinds: &[Kind],
+        mut work: impl FnMut(&mut Self, Kind) -> Result<()>,
+    ) -> Result<()> {
+        for round in 0..self.rounds as usize {
+            for turn in 0..kinds.len() {
+                rustix::fs::sync();
+                work(self, kinds[(round + turn) % kinds.len()])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The server of this kind that stays up until the end.
+    pub(crate) fn standing(&mut self, kind: Kind) -> Result<&mut Server> {
+        if !self.standing.contains_key(&kind) {
+            let server = self.fresh(kind)?;
+            self.standing.insert(kind, server);
+        }
+        Ok(self.standing.get_mut(&kind).expect("just inserted"))
+    }
+
+    /// Another server of this kind with an empty data folder, which goes when it is dropped.
+    pub(crate) fn fresh(&mut self, kind: Kind) -> Result<Server> {
+        self.folders += 1;
+        let folder = self.root.join(format!("{}-{}", kind.name(), self.folders));
+        Server::start(&self.programs, kind, folder)
+    }
+
+    /// Starts a stopped server's data folder again; says how long the first answer took.
+    pub(crate) fn start_again(&self, server: &mut Server) -> Result<Duration> {
+        server.start_again(&self.programs)
+    }
+
+    /// Writes and deletes 2 GiB. Memory this machine never touched is two to three times slower, so the
+    /// first upload of a comparison would otherwise pay for the others.
+    pub(crate) fn warm_memory(&self) -> Result<()> {
+        crate::payload::write_and_delete(&self.root.join("warm"), 2 << 30)
+    }
+}

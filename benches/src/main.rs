@@ -1,0 +1,96 @@
+//! Berth beside its peers: starts each registry, gives each the same work in turn, and prints the ratios.
+//!
+//! | where | what |
+//! |---|---|
+//! | `servers/` | how each registry is started, seeded, watched and stopped |
+//! | `measures/` | one file a measure: what is done, and the floor Berth has to reach |
+//! | `client`, `wrk` | the load: a very cheap HTTP/1.1 client of our own, and wrk |
+//! | `figures`, `report` | samples to medians, ratios, pass marks; the table and the JSON |
+//!
+//! No crate of Berth is used: what is measured is the built binary.
+
+mod bench;
+mod client;
+mod figures;
+mod measures;
+mod payload;
+mod programs;
+mod report;
+mod servers;
+mod wrk;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+
+use crate::bench::Bench;
+use crate::measures::Measure;
+use crate::programs::Programs;
+use crate::servers::Kind;
+
+/// Measures Berth against docker-registry 2.8, distribution v3 and nginx on this machine.
+///
+/// Example: cargo run --release -p berth-benches -- --only manifest-get --rounds 3
+#[derive(Parser)]
+struct Arguments {
+    /// Measure only this (may be repeated).
+    #[arg(long, value_enum)]
+    only: Vec<Measure>,
+
+    /// How often each figure is taken from each server; the median counts.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// The `berth` to measure, instead of a fresh release build of this workspace.
+    #[arg(long)]
+    berth: Option<PathBuf>,
+
+    /// The servers to measure.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::ALL)]
+    servers: Vec<Kind>,
+
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Exits with 0 when every floor was reached, 1 when one was missed, 2 when it could not be measured.
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            report::progress(&format!("berth-benches: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<bool> {
+    let only = if arguments.only.is_empty() { Measure::value_variants() } else { &arguments.only };
+    let root =
+        tempfile::Builder::new().prefix("berth-benches-").tempdir().context("making a folder for data")?;
+    servers::stop_all_when_interrupted(root.path().to_owned())?;
+    let programs = Programs::find(&arguments.servers, arguments.berth.as_deref(), root.path())?;
+    let mut bench = Bench::new(arguments.servers.clone(), arguments.rounds, programs, root.path().to_owned());
+
+    let mut figures = Vec::new();
+    for measure in only {
+        report::progress(&format!("{}: {}", measure.name(), measure.description()));
+        figures.extend(measure.run(&mut bench).with_context(|| format!("measuring {}", measure.name()))?);
+    }
+    drop(bench);
+
+    match arguments.format {
+        Format::Table => report::table(&arguments.servers, arguments.rounds, &figures),
+        Format::Json => report::json(arguments.rounds, &figures),
+    }
+    Ok(figures.iter().all(|figure| figure.floors_reached()))
+}
