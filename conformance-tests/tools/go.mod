@@ -1,7 +1,7 @@
 // What the tests need of BuildKit. `go install` refuses its module (exclude lines), a tool line does not.
 module berth.invalid/conformance-tests/tools
 
-go 1.26.0
+go 1.26.8
 
 tool (
 	github.com/moby/buildkit/cmd/buildctl
