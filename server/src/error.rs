@@ -48,6 +48,9 @@ pub enum Error {
     /// The request is not what it must be.
     #[error("{1}")]
     Request(ErrorCode, String),
+    /// An upload session's id that is none, so no session ever had it.
+    #[error("the upload session's id is malformed; begin a new upload")]
+    MalformedSession,
     /// The manifest is larger than any may be.
     #[error("the manifest is larger than {0} bytes")]
     ManifestTooLarge(usize),
@@ -100,6 +103,7 @@ impl Error {
             Self::Denied(_) => (S::FORBIDDEN, C::Denied),
             Self::Words(_) => (S::BAD_REQUEST, C::Unsupported),
             Self::Request(code, _) => (S::BAD_REQUEST, *code),
+            Self::MalformedSession => (S::NOT_FOUND, C::BlobUploadUnknown),
             Self::ManifestTooLarge(_) => (S::PAYLOAD_TOO_LARGE, C::SizeInvalid),
             Self::RangeNotSatisfiable(_) => (S::RANGE_NOT_SATISFIABLE, C::SizeInvalid),
             Self::NoSuchPath => (S::NOT_FOUND, C::Unsupported),
