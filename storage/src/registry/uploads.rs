@@ -248,6 +248,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         S: Stream<Item = Result<Bytes, String>> + Send + Unpin,
     {
         let (batches, mut received) = mpsc::channel::<Vec<Bytes>>(1);
+        let writer = &mut *self;
         let collecting = async move {
             let (mut batch, mut size, mut total) = (Vec::new(), 0, 0u64);
             let end = loop {
@@ -277,15 +278,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             }
             end
         };
-        let storing = async {
+        // It owns the receiver: when storing fails, that is dropped, and collecting waits for nobody.
+        let storing = async move {
             loop {
-                match timeout_at(self.save_at, received.recv()).await {
-                    Ok(Some(batch)) => self.store(batch).await?,
+                match timeout_at(writer.save_at, received.recv()).await {
+                    Ok(Some(batch)) => writer.store(batch).await?,
                     Ok(None) => return Ok(()),
-                    Err(_) => self.save(Some(CLAIM_TIME)).await?,
+                    Err(_) => writer.save(Some(CLAIM_TIME)).await?,
                 }
-                if Instant::now() >= self.save_at || self.session.received - self.saved >= SAVE_BYTES {
-                    self.save(Some(CLAIM_TIME)).await?;
+                if Instant::now() >= writer.save_at || writer.session.received - writer.saved >= SAVE_BYTES {
+                    writer.save(Some(CLAIM_TIME)).await?;
                 }
             }
         };
