@@ -139,8 +139,18 @@ impl BlobStore for LocalBlobStore {
     }
 
     async fn sync(&self, staged: &mut Staged) -> Result<(), Fault> {
-        let Some(open) = staged.handle.open.clone() else { return Ok(()) };
-        let sync = blocking("flushing an upload", move || open.flush());
+        let (open, path, length) = (staged.handle.open.clone(), self.staging_path(staged), staged.length);
+        let sync = blocking("flushing an upload", move || match open {
+            Some(open) => open.flush(),
+            None if length == 0 => Ok(()),
+            // A failed append closed the file; what earlier ones wrote may not be on the disk yet.
+            None => match open_at(&path, length) {
+                Ok(file) => file.sync_all(),
+                // It has been sealed, and that made it durable.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
+            },
+        });
         self.timed("sync", sync).await?.or_fault(|| format!("flushing upload {}", staged.id))
     }
 

@@ -19,7 +19,7 @@ use super::{Creation, Registry, fault};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
 use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
-use crate::{Actor, BlobStore, ByteRange, Location, UploadId, blocking};
+use crate::{Actor, BlobStore, ByteRange, Location, Staged, UploadId, blocking};
 
 /// A session is saved at least every so many bytes: a killed server takes back no more.
 const SAVE_BYTES: u64 = 32 * 1024 * 1024;
@@ -212,8 +212,9 @@ struct Writer<'r, B> {
     name: String,
     session: Session,
     before: Session,
+    /// What the database and the disk hold for sure.
+    saved: Session,
     save_at: Instant,
-    saved: u64,
 }
 
 impl<'r, B: BlobStore> Writer<'r, B> {
@@ -237,9 +238,9 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         let before = registry.metadata().write(claim, uploads::claim).await?;
         let mut session = before.clone();
         session.sealing = sealing.or(session.sealing);
-        let saved = session.received;
+        let saved = before.clone();
         let save_at = Instant::now() + SAVE_TIME;
-        Ok(Self { registry, repository, id, name, session, before, save_at, saved })
+        Ok(Self { registry, repository, id, name, session, before, saved, save_at })
     }
 
     /// Takes in a body: while one batch is hashed and written, the next is received.
@@ -286,7 +287,9 @@ impl<'r, B: BlobStore> Writer<'r, B> {
                     Ok(None) => return Ok(()),
                     Err(_) => writer.save(Some(CLAIM_TIME)).await?,
                 }
-                if Instant::now() >= writer.save_at || writer.session.received - writer.saved >= SAVE_BYTES {
+                if Instant::now() >= writer.save_at
+                    || writer.session.received - writer.saved.received >= SAVE_BYTES
+                {
                     writer.save(Some(CLAIM_TIME)).await?;
                 }
             }
@@ -343,7 +346,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             keep_until: keep.map(|keep| now.after(keep)),
         };
         self.registry.metadata().write(save, uploads::save).await?;
-        self.saved = self.session.received;
+        self.saved = self.session.clone();
         self.save_at = Instant::now() + SAVE_TIME;
         Ok(())
     }
@@ -360,10 +363,25 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         if !matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
             self.session = self.before.clone();
         }
-        if let Err(error) = self.save(None).await {
+        let mut left = self.save(None).await;
+        if left.is_err() {
+            // No room even to say so: what came since the last save makes some.
+            left = self.fall_back().await;
+        }
+        if let Err(error) = left {
             warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
         }
         error
+    }
+
+    /// Gives up what came since the last save, and its room on the disk.
+    async fn fall_back(&mut self) -> Result<(), Error> {
+        self.session = self.saved.clone();
+        // As another process would take it up: appending, even nothing, cuts off what lies behind.
+        let mut staged = Staged::from_json(&self.session.staged.to_json()?)?;
+        self.registry.shared.blobs.append(&mut staged, Vec::new()).await?;
+        self.session.staged = staged;
+        self.save(None).await
     }
 
     async fn finish(self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
