@@ -79,7 +79,11 @@ impl LogLevel {
     pub(crate) fn targets(&self) -> Targets {
         match self.0.parse::<LevelFilter>() {
             Ok(level) => {
-                Targets::new().with_default(level.min(LevelFilter::INFO)).with_target("berth", level)
+                Targets::new()
+                    .with_default(level.min(LevelFilter::INFO))
+                    // At every start it says that there is nothing to do.
+                    .with_target("refinery_core", level.min(LevelFilter::WARN))
+                    .with_target("berth", level)
             }
             Err(_) => self.0.parse().unwrap_or_default(),
         }
