@@ -212,7 +212,7 @@ async fn what_was_acknowledged_outlives_fifty_kills() {
     for _ in 0..KILLS {
         let pushing = join_all(pushers.iter_mut().map(|pusher| pusher.push(&admin)));
         let killing = async {
-            tokio::time::sleep(Duration::from_millis(random.u64(1..400))).await;
+            tokio::time::sleep(Duration::from_millis(random.u64(1..250))).await;
             berth.kill();
         };
         tokio::join!(pushing, killing);
