@@ -277,15 +277,17 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             }
             end
         };
-        let storing = async {
+        let writer = &mut *self;
+        // Owns the receiver, so that collecting ends too when storing fails.
+        let storing = async move {
             loop {
-                match timeout_at(self.save_at, received.recv()).await {
-                    Ok(Some(batch)) => self.store(batch).await?,
+                match timeout_at(writer.save_at, received.recv()).await {
+                    Ok(Some(batch)) => writer.store(batch).await?,
                     Ok(None) => return Ok(()),
-                    Err(_) => self.save(Some(CLAIM_TIME)).await?,
+                    Err(_) => writer.save(Some(CLAIM_TIME)).await?,
                 }
-                if Instant::now() >= self.save_at || self.session.received - self.saved >= SAVE_BYTES {
-                    self.save(Some(CLAIM_TIME)).await?;
+                if Instant::now() >= writer.save_at || writer.session.received - writer.saved >= SAVE_BYTES {
+                    writer.save(Some(CLAIM_TIME)).await?;
                 }
             }
         };
