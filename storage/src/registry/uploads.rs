@@ -143,7 +143,7 @@ impl<B: BlobStore> Registry<B> {
     }
 
     /// Ends an upload with its last bytes, if any: it becomes the blob `digest` of the repository.
-    /// A refused request changes nothing.
+    /// A refused request changes nothing; where only the repository may not be made, the bytes stay.
     ///
     /// # Errors
     /// [`Error::DigestMismatch`], and all of [`Registry::append_upload`].
@@ -258,6 +258,10 @@ impl<'r, B: BlobStore> Writer<'r, B> {
                             // Nothing of a chunk that is too long counts.
                             return Ok(Some(total));
                         }
+                        // Nothing is no reason to open a place that may have been sealed already.
+                        if bytes.is_empty() {
+                            continue;
+                        }
                         size += bytes.len();
                         batch.push(bytes);
                     }
@@ -360,6 +364,11 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         if !matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
             self.session = self.before.clone();
         }
+        self.leave_as_is_after(error).await
+    }
+
+    /// Leaves the session with what had come and what it was being sealed as.
+    async fn leave_as_is_after(mut self, error: Error) -> Error {
         if let Err(error) = self.save(None).await {
             warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
         }
@@ -397,7 +406,8 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         };
         match self.registry.metadata().write(finish, uploads::finish).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.leave_after(error).await),
+            // The bytes have left their staging place: only what they were sealed as leads to them.
+            Err(error) => Err(self.leave_as_is_after(error).await),
         }
     }
 
