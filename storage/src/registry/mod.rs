@@ -171,7 +171,8 @@ impl<B: BlobStore> Registry<B> {
         (self.shared.clock)()
     }
 
-    fn metadata(&self) -> &Metadata {
+    /// The database, for units of work of the tests' own.
+    pub(crate) fn metadata(&self) -> &Metadata {
         &self.shared.metadata
     }
 }
