@@ -176,6 +176,18 @@ pub(crate) fn save<'t>(tx: &'t mut Tx<'_>, save: &'t Save) -> BoxFuture<'t, Resu
     })
 }
 
+/// Gives up a writer's claim; the session stays as it was saved last.
+pub(crate) fn release<'t>(
+    tx: &'t mut Tx<'_>,
+    (id, writer): &'t (UploadId, String),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql = "UPDATE uploads SET writer = NULL, writer_until = 0 WHERE id = $1 AND writer = $2";
+        tx.run(sql, args![id, writer]).await?;
+        Ok(())
+    })
+}
+
 /// A session whose bytes are sealed.
 #[derive(Debug)]
 pub(crate) struct Finish {

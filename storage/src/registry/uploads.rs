@@ -354,14 +354,19 @@ impl<'r, B: BlobStore> Writer<'r, B> {
 
     /// Leaves the session to the next request.
     async fn leave(mut self) -> Result<UploadStatus, Error> {
-        self.save(None).await?;
+        if let Err(error) = self.save(None).await {
+            self.let_go().await;
+            return Err(error);
+        }
         Ok(UploadStatus { id: self.id, received: self.session.received })
     }
 
-    /// Leaves the session after `error`: with what had come when the body merely broke off or the
-    /// disk was full, else as it was before this request.
+    /// Leaves the session after `error`, before anything was sealed: with what had come when the
+    /// body merely broke off or the disk was full, else as it was before this request.
     async fn leave_after(mut self, error: Error) -> Error {
-        if !matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
+        if matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
+            self.session.sealing.clone_from(&self.before.sealing);
+        } else {
             self.session = self.before.clone();
         }
         self.leave_as_is_after(error).await
@@ -371,8 +376,17 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     async fn leave_as_is_after(mut self, error: Error) -> Error {
         if let Err(error) = self.save(None).await {
             warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
+            self.let_go().await;
         }
         error
+    }
+
+    /// Lets the next request go on from the last save, without waiting for the claim to run out.
+    async fn let_go(&self) {
+        let released = self.registry.metadata().write((self.id, self.name.clone()), uploads::release).await;
+        if let Err(error) = released {
+            warn!(upload = %self.id, %error, "an upload session stays claimed until its claim runs out");
+        }
     }
 
     async fn finish(self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
@@ -388,10 +402,14 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         let is_known = known.is_some();
         let location = match self.registry.shared.blobs.seal(&self.session.staged, digest).await {
             Ok(location) => location,
-            Err(fault) => return Err(self.leave_after(fault.into()).await),
+            Err(fault) => return Err(self.leave_as_is_after(fault.into()).await),
         };
         if !is_known {
-            self.read_back(&location, digest).await?;
+            match self.read_back(&location, digest).await {
+                Ok(None) => {}
+                Ok(Some(actual)) => return Err(self.abandon(digest, actual).await),
+                Err(error) => return Err(self.leave_as_is_after(error).await),
+            }
         }
         let finish = Finish {
             id: self.id,
@@ -412,9 +430,8 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     }
 
     /// Hashes what was sealed: the final request was the first to name this algorithm, and too
-    /// much had come to keep both. What turns out to be something else is thrown away, for its
-    /// bytes have left their staging place.
-    async fn read_back(&self, location: &Location, digest: &Digest) -> Result<(), Error> {
+    /// much had come to keep both. Gives the digest it has instead, if it is another.
+    async fn read_back(&self, location: &Location, digest: &Digest) -> Result<Option<Digest>, Error> {
         let range = ByteRange { first: 0, end: self.session.received };
         let bytes = self.registry.shared.blobs.read(location, range).await?;
         let mut bytes = bytes.ok_or_else(|| fault("reading back an upload", "its bytes are gone"))?;
@@ -428,11 +445,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             .await?;
         }
         let actual = hasher.finish();
-        if actual == *digest {
-            return Ok(());
-        }
+        Ok((actual != *digest).then_some(actual))
+    }
+
+    /// Throws away what turned out to be something else when it was read back, for its bytes have
+    /// left their staging place.
+    async fn abandon(self, expected: &Digest, actual: Digest) -> Error {
         let ended = (self.id, self.name.clone(), self.registry.now());
-        self.registry.metadata().write(ended, uploads::abandon).await?;
-        Err(Error::DigestMismatch { expected: digest.clone(), actual })
+        match self.registry.metadata().write(ended, uploads::abandon).await {
+            Ok(()) => Error::DigestMismatch { expected: expected.clone(), actual },
+            Err(error) => self.leave_as_is_after(error).await,
+        }
     }
 }
