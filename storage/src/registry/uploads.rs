@@ -19,7 +19,7 @@ use super::{Creation, Registry, fault};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
 use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
-use crate::{Actor, BlobStore, ByteRange, Location, UploadId, blocking};
+use crate::{Actor, BlobStore, ByteRange, Location, Timestamp, UploadId, blocking};
 
 /// A session is saved at least every so many bytes: a killed server takes back no more.
 const SAVE_BYTES: u64 = 32 * 1024 * 1024;
@@ -212,6 +212,7 @@ struct Writer<'r, B> {
     name: String,
     session: Session,
     before: Session,
+    claimed_until: Timestamp,
     save_at: Instant,
     saved: u64,
 }
@@ -225,6 +226,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         sealing: Option<Digest>,
     ) -> Result<Self, Error> {
         let (name, now) = (new_id(), registry.now());
+        let claimed_until = now.after(CLAIM_TIME);
         let claim = Claim {
             id,
             repository: repository.clone(),
@@ -232,14 +234,14 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             first,
             sealing: sealing.clone(),
             now,
-            until: now.after(CLAIM_TIME),
+            until: claimed_until,
         };
         let before = registry.metadata().write(claim, uploads::claim).await?;
         let mut session = before.clone();
         session.sealing = sealing.or(session.sealing);
         let saved = session.received;
         let save_at = Instant::now() + SAVE_TIME;
-        Ok(Self { registry, repository, id, name, session, before, save_at, saved })
+        Ok(Self { registry, repository, id, name, session, before, claimed_until, save_at, saved })
     }
 
     /// Takes in a body: while one batch is hashed and written, the next is received.
@@ -307,8 +309,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         }
     }
 
+    /// Renews a claim of which little is left. It may have run out and be another's by now (this
+    /// machine slept, say), and a write would fall between the bytes of that one.
+    async fn hold_claim(&mut self) -> Result<(), Error> {
+        let soon = self.registry.now().after(CLAIM_TIME / 2);
+        if soon >= self.claimed_until { self.save(Some(CLAIM_TIME)).await } else { Ok(()) }
+    }
+
     /// Hashes and appends a batch, side by side; both happened or neither.
     async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), Error> {
+        self.hold_claim().await?;
         let session = &mut self.session;
         let (mut hashers, pieces) = (session.hashers.clone(), batch.clone());
         let hashing = blocking("hashing an upload", move || {
@@ -347,6 +357,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             keep_until: keep.map(|keep| now.after(keep)),
         };
         self.registry.metadata().write(save, uploads::save).await?;
+        self.claimed_until = now.after(keep.unwrap_or_default());
         self.saved = self.session.received;
         self.save_at = Instant::now() + SAVE_TIME;
         Ok(())
@@ -389,7 +400,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         }
     }
 
-    async fn finish(self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
+    async fn finish(mut self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
         let known = self.session.hashers.iter().find(|hasher| hasher.algorithm() == digest.algorithm());
         if let Some(hasher) = known {
             let actual = hasher.clone().finish();
@@ -400,6 +411,9 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             }
         }
         let is_known = known.is_some();
+        if let Err(error) = self.hold_claim().await {
+            return Err(self.leave_after(error).await);
+        }
         let location = match self.registry.shared.blobs.seal(&self.session.staged, digest).await {
             Ok(location) => location,
             Err(fault) => return Err(self.leave_as_is_after(fault.into()).await),
