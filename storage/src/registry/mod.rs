@@ -171,9 +171,13 @@ impl<B: BlobStore> Registry<B> {
         (self.shared.clock)()
     }
 
-    /// The database, for units of work of the tests' own.
     pub(crate) fn metadata(&self) -> &Metadata {
         &self.shared.metadata
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn blob_store(&self) -> &B {
+        &self.shared.blobs
     }
 }
 

@@ -19,6 +19,14 @@ pub use faulty::{Call, FaultyBlobStore, Outcome};
 #[doc(hidden)]
 #[macro_export]
 macro_rules! stamp_clauses {
+    ($make:path, metadata::$part:ident: $($clause:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $clause() {
+                $crate::testing::metadata::$part::$clause($make).await;
+            }
+        )*
+    };
     ($make:path, $suite:ident: $($clause:ident)*) => {
         $(
             #[tokio::test]
