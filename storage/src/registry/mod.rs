@@ -171,8 +171,13 @@ impl<B: BlobStore> Registry<B> {
         (self.shared.clock)()
     }
 
-    fn metadata(&self) -> &Metadata {
+    pub(crate) fn metadata(&self) -> &Metadata {
         &self.shared.metadata
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn blob_store(&self) -> &B {
+        &self.shared.blobs
     }
 }
 

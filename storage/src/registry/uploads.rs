@@ -19,7 +19,7 @@ use super::{Creation, Registry, fault};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
 use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
-use crate::{Actor, BlobStore, ByteRange, Location, UploadId, blocking};
+use crate::{Actor, BlobStore, ByteRange, Location, Timestamp, UploadId, blocking};
 
 /// A session is saved at least every so many bytes: a killed server takes back no more.
 const SAVE_BYTES: u64 = 32 * 1024 * 1024;
@@ -143,7 +143,7 @@ impl<B: BlobStore> Registry<B> {
     }
 
     /// Ends an upload with its last bytes, if any: it becomes the blob `digest` of the repository.
-    /// A refused request changes nothing.
+    /// A refused request changes nothing; where only the repository may not be made, the bytes stay.
     ///
     /// # Errors
     /// [`Error::DigestMismatch`], and all of [`Registry::append_upload`].
@@ -212,6 +212,7 @@ struct Writer<'r, B> {
     name: String,
     session: Session,
     before: Session,
+    claimed_until: Timestamp,
     save_at: Instant,
     saved: u64,
 }
@@ -225,6 +226,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         sealing: Option<Digest>,
     ) -> Result<Self, Error> {
         let (name, now) = (new_id(), registry.now());
+        let claimed_until = now.after(CLAIM_TIME);
         let claim = Claim {
             id,
             repository: repository.clone(),
@@ -232,14 +234,14 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             first,
             sealing: sealing.clone(),
             now,
-            until: now.after(CLAIM_TIME),
+            until: claimed_until,
         };
         let before = registry.metadata().write(claim, uploads::claim).await?;
         let mut session = before.clone();
         session.sealing = sealing.or(session.sealing);
         let saved = session.received;
         let save_at = Instant::now() + SAVE_TIME;
-        Ok(Self { registry, repository, id, name, session, before, save_at, saved })
+        Ok(Self { registry, repository, id, name, session, before, claimed_until, save_at, saved })
     }
 
     /// Takes in a body: while one batch is hashed and written, the next is received.
@@ -257,6 +259,10 @@ impl<'r, B: BlobStore> Writer<'r, B> {
                         if announced.is_some_and(|announced| total > announced) {
                             // Nothing of a chunk that is too long counts.
                             return Ok(Some(total));
+                        }
+                        // Nothing is no reason to open a place that may have been sealed already.
+                        if bytes.is_empty() {
+                            continue;
                         }
                         size += bytes.len();
                         batch.push(bytes);
@@ -277,15 +283,17 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             }
             end
         };
-        let storing = async {
+        let writer = &mut *self;
+        // Owns the receiver, so that collecting ends too when storing fails.
+        let storing = async move {
             loop {
-                match timeout_at(self.save_at, received.recv()).await {
-                    Ok(Some(batch)) => self.store(batch).await?,
+                match timeout_at(writer.save_at, received.recv()).await {
+                    Ok(Some(batch)) => writer.store(batch).await?,
                     Ok(None) => return Ok(()),
-                    Err(_) => self.save(Some(CLAIM_TIME)).await?,
+                    Err(_) => writer.save(Some(CLAIM_TIME)).await?,
                 }
-                if Instant::now() >= self.save_at || self.session.received - self.saved >= SAVE_BYTES {
-                    self.save(Some(CLAIM_TIME)).await?;
+                if Instant::now() >= writer.save_at || writer.session.received - writer.saved >= SAVE_BYTES {
+                    writer.save(Some(CLAIM_TIME)).await?;
                 }
             }
         };
@@ -301,8 +309,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         }
     }
 
+    /// Renews a claim of which little is left. It may have run out and be another's by now (this
+    /// machine slept, say), and a write would fall between the bytes of that one.
+    async fn hold_claim(&mut self) -> Result<(), Error> {
+        let soon = self.registry.now().after(CLAIM_TIME / 2);
+        if soon >= self.claimed_until { self.save(Some(CLAIM_TIME)).await } else { Ok(()) }
+    }
+
     /// Hashes and appends a batch, side by side; both happened or neither.
     async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), Error> {
+        self.hold_claim().await?;
         let session = &mut self.session;
         let (mut hashers, pieces) = (session.hashers.clone(), batch.clone());
         let hashing = blocking("hashing an upload", move || {
@@ -341,6 +357,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             keep_until: keep.map(|keep| now.after(keep)),
         };
         self.registry.metadata().write(save, uploads::save).await?;
+        self.claimed_until = now.after(keep.unwrap_or_default());
         self.saved = self.session.received;
         self.save_at = Instant::now() + SAVE_TIME;
         Ok(())
@@ -348,23 +365,42 @@ impl<'r, B: BlobStore> Writer<'r, B> {
 
     /// Leaves the session to the next request.
     async fn leave(mut self) -> Result<UploadStatus, Error> {
-        self.save(None).await?;
+        if let Err(error) = self.save(None).await {
+            self.let_go().await;
+            return Err(error);
+        }
         Ok(UploadStatus { id: self.id, received: self.session.received })
     }
 
-    /// Leaves the session after `error`: with what had come when the body merely broke off or the
-    /// disk was full, else as it was before this request.
+    /// Leaves the session after `error`, before anything was sealed: with what had come when the
+    /// body merely broke off or the disk was full, else as it was before this request.
     async fn leave_after(mut self, error: Error) -> Error {
-        if !matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
+        if matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
+            self.session.sealing.clone_from(&self.before.sealing);
+        } else {
             self.session = self.before.clone();
         }
+        self.leave_as_is_after(error).await
+    }
+
+    /// Leaves the session with what had come and what it was being sealed as.
+    async fn leave_as_is_after(mut self, error: Error) -> Error {
         if let Err(error) = self.save(None).await {
             warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
+            self.let_go().await;
         }
         error
     }
 
-    async fn finish(self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
+    /// Lets the next request go on from the last save, without waiting for the claim to run out.
+    async fn let_go(&self) {
+        let released = self.registry.metadata().write((self.id, self.name.clone()), uploads::release).await;
+        if let Err(error) = released {
+            warn!(upload = %self.id, %error, "an upload session stays claimed until its claim runs out");
+        }
+    }
+
+    async fn finish(mut self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
         let known = self.session.hashers.iter().find(|hasher| hasher.algorithm() == digest.algorithm());
         if let Some(hasher) = known {
             let actual = hasher.clone().finish();
@@ -375,12 +411,19 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             }
         }
         let is_known = known.is_some();
+        if let Err(error) = self.hold_claim().await {
+            return Err(self.leave_after(error).await);
+        }
         let location = match self.registry.shared.blobs.seal(&self.session.staged, digest).await {
             Ok(location) => location,
-            Err(fault) => return Err(self.leave_after(fault.into()).await),
+            Err(fault) => return Err(self.leave_as_is_after(fault.into()).await),
         };
         if !is_known {
-            self.read_back(&location, digest).await?;
+            match self.read_back(&location, digest).await {
+                Ok(None) => {}
+                Ok(Some(actual)) => return Err(self.abandon(digest, actual).await),
+                Err(error) => return Err(self.leave_as_is_after(error).await),
+            }
         }
         let finish = Finish {
             id: self.id,
@@ -395,14 +438,14 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         };
         match self.registry.metadata().write(finish, uploads::finish).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.leave_after(error).await),
+            // The bytes have left their staging place: only what they were sealed as leads to them.
+            Err(error) => Err(self.leave_as_is_after(error).await),
         }
     }
 
     /// Hashes what was sealed: the final request was the first to name this algorithm, and too
-    /// much had come to keep both. What turns out to be something else is thrown away, for its
-    /// bytes have left their staging place.
-    async fn read_back(&self, location: &Location, digest: &Digest) -> Result<(), Error> {
+    /// much had come to keep both. Gives the digest it has instead, if it is another.
+    async fn read_back(&self, location: &Location, digest: &Digest) -> Result<Option<Digest>, Error> {
         let range = ByteRange { first: 0, end: self.session.received };
         let bytes = self.registry.shared.blobs.read(location, range).await?;
         let mut bytes = bytes.ok_or_else(|| fault("reading back an upload", "its bytes are gone"))?;
@@ -416,11 +459,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             .await?;
         }
         let actual = hasher.finish();
-        if actual == *digest {
-            return Ok(());
-        }
+        Ok((actual != *digest).then_some(actual))
+    }
+
+    /// Throws away what turned out to be something else when it was read back, for its bytes have
+    /// left their staging place.
+    async fn abandon(self, expected: &Digest, actual: Digest) -> Error {
         let ended = (self.id, self.name.clone(), self.registry.now());
-        self.registry.metadata().write(ended, uploads::abandon).await?;
-        Err(Error::DigestMismatch { expected: digest.clone(), actual })
+        match self.registry.metadata().write(ended, uploads::abandon).await {
+            Ok(()) => Error::DigestMismatch { expected: expected.clone(), actual },
+            Err(error) => self.leave_as_is_after(error).await,
+        }
     }
 }
