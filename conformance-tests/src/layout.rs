@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -30,14 +32,15 @@ impl Layout {
         &self.folder
     }
 
-    /// Adds an image of these uncompressed layers for `architecture`, and returns its descriptor.
+    /// Adds an image of these layers, which are tars, for `architecture`, and returns its descriptor.
     pub fn image(&self, architecture: &str, layers: &[PathBuf]) -> Value {
+        let diff_ids: Vec<String> = layers.iter().map(|tar| digest_of(tar)).collect();
         let layers: Vec<Value> = layers.iter().map(|tar| self.layer(tar)).collect();
         let config = json!({
             "architecture": architecture,
             "os": "linux",
             "config": {"Cmd": ["/bin/sh"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]},
-            "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|layer| &layer["digest"]).collect::<Vec<_>>()},
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
         });
         let mut descriptor = self.json(
             media_type::IMAGE,
@@ -72,8 +75,8 @@ impl Layout {
     }
 
     fn layer(&self, tar: &Path) -> Value {
-        let mut input = File::open(tar).expect("opening a layer");
-        self.blob(media_type::LAYER, &mut input)
+        let mut input = File::open(compressed(tar)).expect("opening a layer");
+        self.blob(media_type::LAYER_GZIP, &mut input)
     }
 
     fn json(&self, media_type: &str, content: &Value) -> Value {
@@ -83,18 +86,42 @@ impl Layout {
     fn blob(&self, media_type: &str, input: &mut impl Read) -> Value {
         let blobs = self.folder.join("blobs/sha256");
         let mut file = tempfile::NamedTempFile::new_in(&blobs).expect("making a blob");
-        let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 20]);
-        loop {
-            let read = input.read(&mut buffer).expect("reading a blob");
-            if read == 0 {
-                break;
-            }
-            hash.update(&buffer[..read]);
-            file.write_all(&buffer[..read]).expect("writing a blob");
-            size += read;
-        }
-        let hex = hex::encode(hash.finalize());
+        let (hex, size) = copy_and_hash(input, &mut file);
         file.persist(blobs.join(&hex)).expect("naming a blob");
         json!({"mediaType": media_type, "digest": format!("sha256:{hex}"), "size": size})
     }
+}
+
+/// The SHA-256 of what `input` holds, in hexadecimal, and its size in bytes.
+fn copy_and_hash(input: &mut impl Read, output: &mut impl Write) -> (String, usize) {
+    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 20]);
+    loop {
+        let read = input.read(&mut buffer).expect("reading a blob");
+        if read == 0 {
+            return (hex::encode(hash.finalize()), size);
+        }
+        hash.update(&buffer[..read]);
+        output.write_all(&buffer[..read]).expect("writing a blob");
+        size += read;
+    }
+}
+
+fn digest_of(file: &Path) -> String {
+    let mut input = File::open(file).expect("opening a layer");
+    format!("sha256:{}", copy_and_hash(&mut input, &mut std::io::sink()).0)
+}
+
+/// The same tar, compressed with gzip as clients do: skopeo compresses what isn't, and changes its digest.
+/// Kept beside the tar.
+fn compressed(tar: &Path) -> PathBuf {
+    let path = tar.with_extension("tar.gz");
+    if !path.exists() {
+        let folder = tar.parent().expect("a tar lies in a folder");
+        let file = tempfile::NamedTempFile::new_in(folder).expect("making a file");
+        let mut encoder = GzEncoder::new(file, Compression::fast());
+        std::io::copy(&mut File::open(tar).expect("opening a layer"), &mut encoder)
+            .expect("compressing a layer");
+        encoder.finish().expect("compressing a layer").persist(&path).expect("naming a layer");
+    }
+    path
 }

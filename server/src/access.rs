@@ -271,7 +271,7 @@ fn challenge(parts: &Parts, app: &App, scope: Option<String>, refusal: Refusal) 
         }
         Refusal::InsufficientScope => (
             ",error=\"insufficient_scope\"",
-            "the token was not issued for this; get one for the named scope",
+            "this token does not allow that; log in as someone who may, or ask an administrator",
         ),
     };
     challenge.push_str(error);

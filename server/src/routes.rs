@@ -1,20 +1,24 @@
 //! The route table, which reads like the specification, and the layer that makes it possible:
 //! repository names contain slashes, so they are packed into one path segment first.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use berth_oci::{ParseError, RepositoryName};
 use http::Request;
 use percent_encoding::percent_decode_str;
 use tower::Service;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::access::Known;
+use crate::api::{DOCKER_API_VERSION, REGISTRY_2};
 use crate::api::{base, blobs, catalog, extensions, manifests, referrers, tags, uploads};
 use crate::early_refusal::LeftOver;
 use crate::error::{Error, hide_cause};
@@ -43,14 +47,22 @@ pub(crate) fn service(app: App, probes_too: bool) -> PackNames<Router> {
         .route("/v2/{repository}/referrers/{digest}", get(referrers::list))
         .route("/v2/{repository}/_oci/ext/discover", get(extensions::discover_repository))
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(no_such_path);
+        .fallback(no_such_path)
+        .layer(SetResponseHeaderLayer::overriding(DOCKER_API_VERSION, REGISTRY_2));
     let own = Router::new()
         .route("/token", get(token::get).post(token::post))
         .route("/.well-known/jwks.json", get(token::jwks))
         .nest("/api/v1", management::routes());
     let router = registry.merge(own);
     let router = if probes_too { router.merge(probes::routes()) } else { router };
-    PackNames(router.with_state(app))
+    PackNames(router.layer(CatchPanicLayer::custom(after_panic)).with_state(app))
+}
+
+/// A handler that panicked is a failure like others: it is logged and answered.
+fn after_panic(panic: Box<dyn Any + Send>) -> Response {
+    let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Error::from(berth_storage::Fault::because("answering a request", said)).into_response()
 }
 
 /// Whoever has not said who they are learns nothing, not even which paths there are.

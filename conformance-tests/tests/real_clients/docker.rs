@@ -37,7 +37,7 @@ fn without_a_login_docker_pushes_and_pulls_nothing() {
     let docker = Docker::start();
     let image = berth.reference("team/busybox:1");
     docker.build(&image, &[rootfs::busybox()]);
-    docker.call("push").arg(&image).fails().says("no basic auth credentials");
+    docker.call("push").arg(&image).fails().says("denied: requested access to the resource is denied");
     docker.call("pull").arg(berth.reference("team/other:1")).fails();
 }
 

@@ -40,20 +40,20 @@ fn a_developer_pushes_and_pulls_below_her_prefix_and_nowhere_else() {
         copy.arg(table.reference(target))
     };
     copy("team-a/new:1").succeeds();
-    copy("team-b/new:1").fails().says("DENIED");
-    copy("team-ab/new:1").fails().says("DENIED");
+    copy("team-b/new:1").fails().says("401 Unauthorized");
+    copy("team-ab/new:1").fails().says("401 Unauthorized");
     crane(&table, "alice", "digest").arg(table.reference("team-b/app:1")).fails();
-    crane(&table, "alice", "delete").arg(table.reference("team-b/app:1")).fails().says("DENIED");
+    crane(&table, "alice", "delete").arg(table.reference("team-b/app:1")).fails().says("UNAUTHORIZED");
 }
 
 #[test]
 fn a_reader_pulls_below_his_prefix_and_pushes_and_deletes_nothing() {
     let table = two_teams();
     crane(&table, "bob", "manifest").arg(table.reference("team-b/app:1")).succeeds();
-    crane(&table, "bob", "manifest").arg(table.reference("team-a/app:1")).fails().says("DENIED");
+    crane(&table, "bob", "manifest").arg(table.reference("team-a/app:1")).fails().says("UNAUTHORIZED");
     let tag = crane(&table, "bob", "tag").arg(table.reference("team-b/app:1")).arg("2");
     tag.fails().says("DENIED");
-    crane(&table, "bob", "delete").arg(table.reference("team-b/app:1")).fails().says("DENIED");
+    crane(&table, "bob", "delete").arg(table.reference("team-b/app:1")).fails().says("UNAUTHORIZED");
 }
 
 #[test]
@@ -96,6 +96,6 @@ fn a_mount_from_a_repository_that_one_may_not_read_sends_the_bytes_instead() {
     let push = crane(&table, "alice", "push").arg(layout.folder());
     push.arg(table.reference("team-a/fresh:1")).succeeds();
     let sent = table.received() - before;
-    let layer = std::fs::metadata(rootfs::busybox()).unwrap().len();
+    let layer = std::fs::metadata(rootfs::busybox().with_extension("tar.gz")).unwrap().len();
     assert!(sent > layer, "{sent} bytes sent for a layer of {layer}");
 }

@@ -2,9 +2,8 @@
 
 use axum::response::IntoResponse;
 
-use super::{DOCKER_API_VERSION, REGISTRY_2};
 use crate::access::Known;
 
 pub(crate) async fn check(_: Known) -> impl IntoResponse {
-    ([(DOCKER_API_VERSION, REGISTRY_2)], axum::Json(serde_json::json!({})))
+    axum::Json(serde_json::json!({}))
 }

@@ -9,7 +9,7 @@ use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, E
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::range::{self, Asked};
-use super::{DOCKER_API_VERSION, DOCKER_CONTENT_DIGEST, Last, REGISTRY_2, header};
+use super::{DOCKER_CONTENT_DIGEST, Last, header};
 use crate::access::{Allowed, ecr};
 use crate::error::Error;
 use crate::state::App;
@@ -62,7 +62,6 @@ fn describe(response: &mut Response, digest: &Digest, length: u64) {
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(DOCKER_CONTENT_DIGEST, header(digest.as_str().to_owned()));
     headers.insert(ETAG, header(format!("\"{digest}\"")));
-    headers.insert(DOCKER_API_VERSION, REGISTRY_2);
 }
 
 pub(crate) async fn delete(

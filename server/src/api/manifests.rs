@@ -11,7 +11,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderName, StatusCode, Uri};
 
 use super::body::ManifestBody;
-use super::{DOCKER_API_VERSION, DOCKER_CONTENT_DIGEST, Last, REGISTRY_2, header};
+use super::{DOCKER_CONTENT_DIGEST, Last, header};
 use crate::access::{Allowed, ecr};
 use crate::error::Error;
 use crate::state::App;
@@ -48,7 +48,6 @@ fn answer(found: &StoredManifest, asked: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(DOCKER_CONTENT_DIGEST, header(found.digest.as_str().to_owned()));
     headers.insert(ETAG, header(etag));
-    headers.insert(DOCKER_API_VERSION, REGISTRY_2);
     response
 }
 
@@ -92,7 +91,6 @@ pub(crate) async fn put(
     let headers = response.headers_mut();
     headers.insert(LOCATION, header(format!("/v2/{}/manifests/{reference}", allowed.repository)));
     headers.insert(DOCKER_CONTENT_DIGEST, header(digest.as_str().to_owned()));
-    headers.insert(DOCKER_API_VERSION, REGISTRY_2);
     if let Some(subject) = &manifest.subject {
         headers.insert(OCI_SUBJECT, header(subject.digest.as_str().to_owned()));
     }

@@ -22,8 +22,10 @@ use crate::error::Error;
 use crate::routes::Packed;
 
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-const DOCKER_API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
-const REGISTRY_2: HeaderValue = HeaderValue::from_static("registry/2.0");
+
+/// What docker looks for in every answer, also in the first 401, before it believes that this is a registry.
+pub(crate) const DOCKER_API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+pub(crate) const REGISTRY_2: HeaderValue = HeaderValue::from_static("registry/2.0");
 
 /// The last segment of the path, parsed as a reference, a digest or a session.
 pub(crate) struct Last<T>(pub(crate) T);

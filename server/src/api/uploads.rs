@@ -8,7 +8,7 @@ use http::header::{LOCATION, RANGE};
 use http::{HeaderName, StatusCode, Uri};
 
 use super::body::ChunkBody;
-use super::{DOCKER_API_VERSION, DOCKER_CONTENT_DIGEST, Last, REGISTRY_2, header};
+use super::{DOCKER_CONTENT_DIGEST, Last, header};
 use crate::access::{Allowed, Asker, READ, ecr};
 use crate::error::Error;
 use crate::state::App;
@@ -173,7 +173,6 @@ fn progress(status: StatusCode, repository: &RepositoryName, upload: UploadStatu
     headers.insert(LOCATION, header(location(repository, upload.id)));
     headers.insert(RANGE, header(held(upload.received)));
     headers.insert(DOCKER_UPLOAD_UUID, header(upload.id.to_string()));
-    headers.insert(DOCKER_API_VERSION, REGISTRY_2);
     response
 }
 
@@ -182,6 +181,5 @@ fn created(repository: &RepositoryName, digest: &Digest) -> Response {
     let headers = response.headers_mut();
     headers.insert(LOCATION, header(format!("/v2/{repository}/blobs/{digest}")));
     headers.insert(DOCKER_CONTENT_DIGEST, header(digest.as_str().to_owned()));
-    headers.insert(DOCKER_API_VERSION, REGISTRY_2);
     response
 }

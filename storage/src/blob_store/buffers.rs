@@ -18,7 +18,8 @@ pub struct ReadBudget(Arc<Mutex<Pool>>);
 
 #[derive(Debug)]
 struct Pool {
-    left: usize,
+    /// Below zero while small buffers are out that the budget had no room for.
+    left: isize,
     kept: usize,
     idle: Vec<Vec<u8>>,
 }
@@ -26,15 +27,16 @@ struct Pool {
 impl ReadBudget {
     /// A budget of `bytes`.
     pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Mutex::new(Pool { left: bytes, kept: 0, idle: Vec::new() })))
+        let left = isize::try_from(bytes).unwrap_or(isize::MAX);
+        Self(Arc::new(Mutex::new(Pool { left, kept: 0, idle: Vec::new() })))
     }
 
     /// A buffer of `wanted` bytes, or the smallest when the budget has no room for it.
     pub(super) fn take(&self, wanted: usize) -> Buffer {
         let wanted = wanted.clamp(1, LARGEST).next_power_of_two().max(SMALLEST);
         let mut pool = self.0.lock();
-        let size = if wanted <= pool.left { wanted } else { SMALLEST };
-        pool.left = pool.left.saturating_sub(size);
+        let size = if wanted.cast_signed() <= pool.left { wanted } else { SMALLEST };
+        pool.left = pool.left.saturating_sub_unsigned(size);
         let idle = pool.idle.iter().position(|buffer| buffer.len() == size);
         let reused = idle.map(|at| pool.idle.swap_remove(at));
         if reused.is_some() {
@@ -71,8 +73,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         let mut pool = self.budget.0.lock();
-        // Small buffers beyond the budget were given all the same; the sum is what counts.
-        pool.left += bytes.len();
+        pool.left = pool.left.saturating_add_unsigned(bytes.len());
         if pool.kept + bytes.len() <= KEPT {
             pool.kept += bytes.len();
             pool.idle.push(bytes);
@@ -89,5 +90,22 @@ pub(super) struct Filled {
 impl AsRef<[u8]> for Filled {
     fn as_ref(&self) -> &[u8] {
         &self.buffer[..self.filled]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_buffers_beyond_the_budget_do_not_make_it_grow() {
+        let budget = ReadBudget::new(LARGEST);
+        let large = budget.take(LARGEST);
+        let beyond: Vec<Buffer> = (0..100).map(|_| budget.take(LARGEST)).collect();
+        assert!(beyond.iter().all(|buffer| buffer.len() == SMALLEST));
+        drop(beyond);
+        assert_eq!(budget.take(LARGEST).len(), SMALLEST);
+        drop(large);
+        assert_eq!(budget.take(LARGEST).len(), LARGEST);
     }
 }

@@ -16,10 +16,10 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::{Creation, Registry, fault};
-use crate::error::{Error, Fault};
+use crate::error::{Error, Fault, FaultKind};
 use crate::ids::new_id;
 use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
-use crate::{Actor, BlobStore, ByteRange, Location, Staged, UploadId, blocking};
+use crate::{Actor, BlobStore, ByteRange, Location, Timestamp, UploadId, blocking};
 
 /// A session is saved at least every so many bytes: a killed server takes back no more.
 const SAVE_BYTES: u64 = 32 * 1024 * 1024;
@@ -143,7 +143,7 @@ impl<B: BlobStore> Registry<B> {
     }
 
     /// Ends an upload with its last bytes, if any: it becomes the blob `digest` of the repository.
-    /// A refused request changes nothing.
+    /// A refused request changes nothing; where only the repository may not be made, the bytes stay.
     ///
     /// # Errors
     /// [`Error::DigestMismatch`], and all of [`Registry::append_upload`].
@@ -214,6 +214,7 @@ struct Writer<'r, B> {
     before: Session,
     /// What the database and the disk hold for sure.
     saved: Session,
+    claimed_until: Timestamp,
     save_at: Instant,
 }
 
@@ -226,6 +227,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         sealing: Option<Digest>,
     ) -> Result<Self, Error> {
         let (name, now) = (new_id(), registry.now());
+        let claimed_until = now.after(CLAIM_TIME);
         let claim = Claim {
             id,
             repository: repository.clone(),
@@ -233,14 +235,14 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             first,
             sealing: sealing.clone(),
             now,
-            until: now.after(CLAIM_TIME),
+            until: claimed_until,
         };
         let before = registry.metadata().write(claim, uploads::claim).await?;
         let mut session = before.clone();
         session.sealing = sealing.or(session.sealing);
         let saved = before.clone();
         let save_at = Instant::now() + SAVE_TIME;
-        Ok(Self { registry, repository, id, name, session, before, saved, save_at })
+        Ok(Self { registry, repository, id, name, session, before, claimed_until, save_at, saved })
     }
 
     /// Takes in a body: while one batch is hashed and written, the next is received.
@@ -249,7 +251,6 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         S: Stream<Item = Result<Bytes, String>> + Send + Unpin,
     {
         let (batches, mut received) = mpsc::channel::<Vec<Bytes>>(1);
-        let writer = &mut *self;
         let collecting = async move {
             let (mut batch, mut size, mut total) = (Vec::new(), 0, 0u64);
             let end = loop {
@@ -259,6 +260,10 @@ impl<'r, B: BlobStore> Writer<'r, B> {
                         if announced.is_some_and(|announced| total > announced) {
                             // Nothing of a chunk that is too long counts.
                             return Ok(Some(total));
+                        }
+                        // Nothing is no reason to open a place that may have been sealed already.
+                        if bytes.is_empty() {
+                            continue;
                         }
                         size += bytes.len();
                         batch.push(bytes);
@@ -279,7 +284,8 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             }
             end
         };
-        // It owns the receiver: when storing fails, that is dropped, and collecting waits for nobody.
+        let writer = &mut *self;
+        // Owns the receiver, so that collecting ends too when storing fails.
         let storing = async move {
             loop {
                 match timeout_at(writer.save_at, received.recv()).await {
@@ -306,8 +312,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         }
     }
 
+    /// Renews a claim of which little is left. It may have run out and be another's by now (this
+    /// machine slept, say), and a write would fall between the bytes of that one.
+    async fn hold_claim(&mut self) -> Result<(), Error> {
+        let soon = self.registry.now().after(CLAIM_TIME / 2);
+        if soon >= self.claimed_until { self.save(Some(CLAIM_TIME)).await } else { Ok(()) }
+    }
+
     /// Hashes and appends a batch, side by side; both happened or neither.
     async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), Error> {
+        self.hold_claim().await?;
         let session = &mut self.session;
         let (mut hashers, pieces) = (session.hashers.clone(), batch.clone());
         let hashing = blocking("hashing an upload", move || {
@@ -346,6 +360,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             keep_until: keep.map(|keep| now.after(keep)),
         };
         self.registry.metadata().write(save, uploads::save).await?;
+        self.claimed_until = now.after(keep.unwrap_or_default());
         self.saved = self.session.clone();
         self.save_at = Instant::now() + SAVE_TIME;
         Ok(())
@@ -353,38 +368,63 @@ impl<'r, B: BlobStore> Writer<'r, B> {
 
     /// Leaves the session to the next request.
     async fn leave(mut self) -> Result<UploadStatus, Error> {
-        self.save(None).await?;
+        if let Err(error) = self.save(None).await {
+            self.let_go().await;
+            return Err(error);
+        }
         Ok(UploadStatus { id: self.id, received: self.session.received })
     }
 
-    /// Leaves the session after `error`: with what had come when the body merely broke off or the
-    /// disk was full, else as it was before this request.
+    /// Leaves the session after `error`, before anything was sealed: with what had come when the
+    /// body merely broke off or the disk was full, else as it was before this request.
     async fn leave_after(mut self, error: Error) -> Error {
-        if !matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
+        if matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
+            self.session.sealing.clone_from(&self.before.sealing);
+        } else {
             self.session = self.before.clone();
         }
         let mut left = self.save(None).await;
-        if left.is_err() {
-            // No room even to say so: what came since the last save makes some.
+        if matches!(&left, Err(Error::Fault(fault)) if fault.kind() == FaultKind::Full) {
             left = self.fall_back().await;
         }
         if let Err(error) = left {
             warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
+            self.let_go().await;
         }
         error
     }
 
-    /// Gives up what came since the last save, and its room on the disk.
+    /// Gives up what came since the last save, for the room on the disk that saving takes.
     async fn fall_back(&mut self) -> Result<(), Error> {
+        // Whoever claimed it meanwhile may be writing where this would cut.
+        if self.registry.now() >= self.claimed_until {
+            return Err(Error::UploadBusy);
+        }
         self.session = self.saved.clone();
-        // As another process would take it up: appending, even nothing, cuts off what lies behind.
-        let mut staged = Staged::from_json(&self.session.staged.to_json()?)?;
-        self.registry.shared.blobs.append(&mut staged, Vec::new()).await?;
-        self.session.staged = staged;
+        self.session.sealing.clone_from(&self.before.sealing);
+        // Appending, even nothing, cuts off what lies behind.
+        self.registry.shared.blobs.append(&mut self.session.staged, Vec::new()).await?;
         self.save(None).await
     }
 
-    async fn finish(self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
+    /// Leaves the session with what had come and what it was being sealed as.
+    async fn leave_as_is_after(mut self, error: Error) -> Error {
+        if let Err(error) = self.save(None).await {
+            warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
+            self.let_go().await;
+        }
+        error
+    }
+
+    /// Lets the next request go on from the last save, without waiting for the claim to run out.
+    async fn let_go(&self) {
+        let released = self.registry.metadata().write((self.id, self.name.clone()), uploads::release).await;
+        if let Err(error) = released {
+            warn!(upload = %self.id, %error, "an upload session stays claimed until its claim runs out");
+        }
+    }
+
+    async fn finish(mut self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
         let known = self.session.hashers.iter().find(|hasher| hasher.algorithm() == digest.algorithm());
         if let Some(hasher) = known {
             let actual = hasher.clone().finish();
@@ -395,12 +435,19 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             }
         }
         let is_known = known.is_some();
+        if let Err(error) = self.hold_claim().await {
+            return Err(self.leave_after(error).await);
+        }
         let location = match self.registry.shared.blobs.seal(&self.session.staged, digest).await {
             Ok(location) => location,
-            Err(fault) => return Err(self.leave_after(fault.into()).await),
+            Err(fault) => return Err(self.leave_as_is_after(fault.into()).await),
         };
         if !is_known {
-            self.read_back(&location, digest).await?;
+            match self.read_back(&location, digest).await {
+                Ok(None) => {}
+                Ok(Some(actual)) => return Err(self.abandon(digest, actual).await),
+                Err(error) => return Err(self.leave_as_is_after(error).await),
+            }
         }
         let finish = Finish {
             id: self.id,
@@ -415,14 +462,14 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         };
         match self.registry.metadata().write(finish, uploads::finish).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.leave_after(error).await),
+            // The bytes have left their staging place: only what they were sealed as leads to them.
+            Err(error) => Err(self.leave_as_is_after(error).await),
         }
     }
 
     /// Hashes what was sealed: the final request was the first to name this algorithm, and too
-    /// much had come to keep both. What turns out to be something else is thrown away, for its
-    /// bytes have left their staging place.
-    async fn read_back(&self, location: &Location, digest: &Digest) -> Result<(), Error> {
+    /// much had come to keep both. Gives the digest it has instead, if it is another.
+    async fn read_back(&self, location: &Location, digest: &Digest) -> Result<Option<Digest>, Error> {
         let range = ByteRange { first: 0, end: self.session.received };
         let bytes = self.registry.shared.blobs.read(location, range).await?;
         let mut bytes = bytes.ok_or_else(|| fault("reading back an upload", "its bytes are gone"))?;
@@ -436,11 +483,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             .await?;
         }
         let actual = hasher.finish();
-        if actual == *digest {
-            return Ok(());
-        }
+        Ok((actual != *digest).then_some(actual))
+    }
+
+    /// Throws away what turned out to be something else when it was read back, for its bytes have
+    /// left their staging place.
+    async fn abandon(self, expected: &Digest, actual: Digest) -> Error {
         let ended = (self.id, self.name.clone(), self.registry.now());
-        self.registry.metadata().write(ended, uploads::abandon).await?;
-        Err(Error::DigestMismatch { expected: digest.clone(), actual })
+        match self.registry.metadata().write(ended, uploads::abandon).await {
+            Ok(()) => Error::DigestMismatch { expected: expected.clone(), actual },
+            Err(error) => self.leave_as_is_after(error).await,
+        }
     }
 }
