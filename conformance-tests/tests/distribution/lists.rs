@@ -20,9 +20,9 @@ async fn tagged(repository: &Repository<'_>, seed: u64) {
 
 fn next(answer: &Answer) -> Option<String> {
     let link = answer.find_header("link")?;
-    let (path, rel) = link.split_once('>').unwrap();
+    let (path, rel) = link.split_once('>').expect("a link in angle brackets");
     assert_eq!(rel, "; rel=\"next\"");
-    Some(path.strip_prefix('<').unwrap().to_owned())
+    Some(path.strip_prefix('<').expect("a link in angle brackets").to_owned())
 }
 
 #[tokio::test]

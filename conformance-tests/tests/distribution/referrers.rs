@@ -17,11 +17,11 @@ fn entries(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.header("content-type"), media_type::INDEX);
     let index = answer.json();
     assert_eq!((&index["schemaVersion"], &index["mediaType"]), (&json!(2), &json!(media_type::INDEX)));
-    index["manifests"].as_array().unwrap().clone()
+    index["manifests"].as_array().expect("a list").clone()
 }
 
 fn digests(answer: &Answer) -> Vec<String> {
-    let digest = |entry: &Value| entry["digest"].as_str().unwrap().to_owned();
+    let digest = |entry: &Value| entry["digest"].as_str().expect("a digest").to_owned();
     entries(answer).iter().map(digest).collect()
 }
 

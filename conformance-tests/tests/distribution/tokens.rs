@@ -24,7 +24,7 @@ fn refused_as_invalid(answer: Answer) {
 }
 
 fn decoded(part: &str) -> Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON")
 }
 
 fn encoded(value: &Value) -> String {
