@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use berth_storage::testing::{FaultyBlobStore, digest_of};
-use berth_storage::{BlobStore, LocalBlobStore, NoTelemetry, ReadBudget, Staged};
+use berth_storage::{BlobStore, BufferBudget, LocalBlobStore, NoTelemetry, Staged};
 
 async fn local(folder: PathBuf) -> LocalBlobStore {
-    LocalBlobStore::open(&folder, ReadBudget::new(16 << 20), Arc::new(NoTelemetry)).unwrap()
+    LocalBlobStore::open(&folder, BufferBudget::new(16 << 20), Arc::new(NoTelemetry)).unwrap()
 }
 
 async fn without_a_fault(folder: PathBuf) -> FaultyBlobStore<LocalBlobStore> {

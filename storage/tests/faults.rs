@@ -13,7 +13,7 @@ use berth_storage::testing::{
     random_bytes, read_blob, rows,
 };
 use berth_storage::{
-    Actor, BlobStore, Chunk, Creation, Error, LocalBlobStore, NoTelemetry, ReadBudget, Registry, UploadId,
+    Actor, BlobStore, BufferBudget, Chunk, Creation, Error, LocalBlobStore, NoTelemetry, Registry, UploadId,
 };
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
@@ -28,7 +28,8 @@ struct Yard {
 }
 
 async fn opened(folder: &Path, clock: &TestClock) -> (Store, Registry<Store>) {
-    let local = LocalBlobStore::open(&folder.join("blobs"), ReadBudget::new(16 << 20), Arc::new(NoTelemetry));
+    let local =
+        LocalBlobStore::open(&folder.join("blobs"), BufferBudget::new(16 << 20), Arc::new(NoTelemetry));
     let store = FaultyBlobStore::new(local.unwrap());
     let database = folder.join("berth.db");
     let registry = Registry::open_sqlite(&database, store.clone(), options(clock)).await.unwrap();
