@@ -17,8 +17,8 @@ use proptest::prelude::{Just, ProptestConfig, Strategy};
 use proptest::sample::select;
 use proptest::{option, prop_oneof, proptest};
 
-const REPOSITORIES: [&str; 3] = ["a", "a/b", "c"];
-const TAGS: [&str; 3] = ["latest", "V1", "_"];
+const REPOSITORIES: [&str; 2] = ["a/b", "a"];
+const TAGS: [&str; 2] = ["latest", "V1"];
 const BLOBS: [&[u8]; 4] = [b"zero", b"one", b"two", OCI_EMPTY];
 
 /// A manifest of the small world that is played with.
@@ -73,13 +73,13 @@ fn step() -> impl Strategy<Value = Step> {
     let manifest = || 0..MANIFESTS.len();
     let tag = || 0..TAGS.len();
     prop_oneof![
-        3 => (repository(), blob()).prop_map(|(repository, blob)| Step::PushBlob { repository, blob }),
-        4 => (repository(), manifest(), option::of(tag()), select(vec![false, false, true])).prop_map(
+        2 => (repository(), blob()).prop_map(|(repository, blob)| Step::PushBlob { repository, blob }),
+        4 => (repository(), manifest(), option::of(tag()), select(vec![false, true])).prop_map(
             |(repository, manifest, tag, as_docker)| Step::PushManifest { repository, manifest, tag, as_docker }
         ),
         5 => (repository(), manifest(), option::of(tag()))
             .prop_map(|(repository, manifest, tag)| Step::PushAll { repository, manifest, tag }),
-        2 => (repository(), tag()).prop_map(|(repository, tag)| Step::DeleteTag { repository, tag }),
+        1 => (repository(), tag()).prop_map(|(repository, tag)| Step::DeleteTag { repository, tag }),
         2 => (repository(), manifest())
             .prop_map(|(repository, manifest)| Step::DeleteManifest { repository, manifest }),
         2 => (repository(), blob()).prop_map(|(repository, blob)| Step::DeleteBlob { repository, blob }),
@@ -252,7 +252,10 @@ impl Store {
             Step::PushAll { repository, manifest, tag } => {
                 for part in parts_of(manifest) {
                     for &blob in MANIFESTS[part].blobs {
-                        push_blob(registry, &name(repository), BLOBS[blob]).await?;
+                        // As clients do: most of a test's time goes into flushing what is pushed.
+                        if registry.blob(&name(repository), &digest_of(BLOBS[blob])).await?.is_none() {
+                            push_blob(registry, &name(repository), BLOBS[blob]).await?;
+                        }
                     }
                     self.put(repository, &MANIFESTS[part].image, tag.filter(|_| part == manifest)).await?;
                 }
@@ -376,10 +379,10 @@ async fn play(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_can_be_seen_is_what_the_model_says(steps in vec(step(), 1..14)) {
+    fn what_can_be_seen_is_what_the_model_says(steps in vec(step(), 1..24)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(play(steps));
     }
