@@ -1,5 +1,6 @@
 //! Whatever call of the blob store fails, in whatever way: nothing acknowledged is lost, a retry
 //! succeeds, and in the end nothing is on the disk that no row names.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -268,6 +269,34 @@ async fn what_could_not_be_removed_is_removed_later_and_stops_nothing_else() {
             yard.assert_whole(&digest, b"content", &context).await;
         }
     }
+}
+
+#[tokio::test]
+async fn each_failed_removal_waits_twice_as_long_but_never_more_than_a_day() {
+    let yard = Yard::new().await;
+    for _ in 0..2 {
+        push_blob(&yard.registry, &name(), b"content").await.unwrap();
+    }
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    yard.store.follow(move |call| match call {
+        Call::Remove => {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Outcome::FailBefore
+        }
+        _ => Outcome::Pass,
+    });
+    yard.registry.sweep().await.unwrap();
+    let minute = Duration::from_secs(60);
+    for (failed, minutes) in (1..).zip([2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024]) {
+        yard.clock.advance(minute * minutes - Duration::from_micros(1));
+        yard.registry.sweep().await.unwrap();
+        assert_eq!(tries.load(Ordering::SeqCst), failed, "just before {minutes} minutes");
+        yard.clock.advance(Duration::from_micros(1));
+        yard.registry.sweep().await.unwrap();
+        assert_eq!(tries.load(Ordering::SeqCst), failed + 1, "after {minutes} minutes");
+    }
+    yard.assert_settled("every removal failed").await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Whatever is pushed, tagged, mounted and deleted in whatever order: what can be seen is what a
 //! plain model in memory says, after every step and after opening the store again.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -286,10 +287,10 @@ impl Store {
         let repositories = self.registry.repositories("", 100).await.unwrap().items;
         let repositories: Vec<_> = repositories.iter().map(RepositoryName::as_str).collect();
         assert_eq!(repositories, model.keys().copied().collect::<Vec<_>>());
-        for repository in 0..REPOSITORIES.len() {
+        for (repository, its_name) in REPOSITORIES.into_iter().enumerate() {
             let tags = self.registry.tags(&name(repository), "", 100).await;
             let nothing = Shown::default();
-            let shown = match model.get(REPOSITORIES[repository]) {
+            let shown = match model.get(its_name) {
                 Some(shown) => {
                     let tags = tags.unwrap().items;
                     let tags: Vec<_> = tags.iter().map(Tag::as_str).collect();
