@@ -13,6 +13,7 @@ use berth_storage::testing::{
 };
 use berth_storage::{Actor, BlobStore, Creation, Error, LocalBlobStore, NoTelemetry, ReadBudget, Registry};
 use futures_util::TryStreamExt;
+use futures_util::future::join_all;
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy};
 use proptest::sample::select;
@@ -380,11 +381,17 @@ async fn play(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 50,
+        max_shrink_iters: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
+    // Several stores side by side wait for the disk together.
     #[test]
-    fn what_can_be_seen_is_what_the_model_says(steps in vec(step(), 1..24)) {
+    fn what_can_be_seen_is_what_the_model_says(games in vec(vec(step(), 1..24), 1..8)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(play(steps));
+        runtime.block_on(join_all(games.into_iter().map(play)));
     }
 }
