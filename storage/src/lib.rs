@@ -25,7 +25,7 @@ pub use ids::{Actor, UploadId};
 pub use metadata::records::{
     AttachmentRecord, IdentityRecord, Records, RefreshTokenRecord, SigningKeyRecord,
 };
-pub use metadata::{Change, Metadata, Row, Tx, Unit, Value};
+pub use metadata::{Change, Metadata, Observer, Row, Tx, Unit, Value};
 pub use registry::{
     BlobInfo, BlobRead, Chunk, Creation, Page, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,
     StoredManifest, Swept, UploadStatus,

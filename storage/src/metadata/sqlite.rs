@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Change, Tx, Unit};
+use super::{Change, Observer, Tx, Unit};
 use crate::Telemetry;
 use crate::error::{Error, Fault, OrFault};
 
@@ -25,9 +25,6 @@ const GROUP: usize = 256;
 const GROUP_TIME: Duration = Duration::from_millis(10);
 /// Statements kept prepared on each connection; there are fewer than that in this crate.
 const STATEMENTS: usize = 128;
-
-/// Told after each COMMIT, before anyone gets an answer.
-pub(super) type Observer = Arc<dyn Fn(&[Change]) + Send + Sync>;
 
 /// An SQLite database that only this process has open.
 pub(super) struct Sqlite {

@@ -21,7 +21,7 @@ pub use uploads::{Chunk, UploadStatus};
 use crate::error::{Error, Fault};
 use crate::metadata::records::Records;
 use crate::metadata::uploads as session_rows;
-use crate::{BlobStore, BufferBudget, Change, Clock, Metadata, Telemetry, Timestamp};
+use crate::{BlobStore, BufferBudget, Change, Clock, Metadata, Observer, Telemetry, Timestamp};
 use cache::ManifestCache;
 
 /// How much memory all uploads together may use for more than the smallest buffers, in bytes.
@@ -95,7 +95,7 @@ pub struct RegistryOptions {
     /// The present moment.
     pub clock: Clock,
     /// Told of every committed change besides the registry's own caches.
-    pub observer: Arc<dyn Fn(&[Change]) + Send + Sync>,
+    pub observer: Observer,
     /// Told how long things take.
     pub telemetry: Arc<dyn Telemetry>,
 }
