@@ -19,7 +19,7 @@ use tracing::warn;
 
 use super::{Creation, Registry, fault};
 use crate::buffers::{Filled, LARGEST, SMALLEST};
-use crate::error::{Error, Fault};
+use crate::error::{Error, Fault, FaultKind};
 use crate::ids::new_id;
 use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
 use crate::{Actor, BlobStore, ByteRange, Location, Timestamp, UploadId, blocking};
@@ -215,9 +215,10 @@ struct Writer<'r, B> {
     name: String,
     session: Session,
     before: Session,
+    /// What the database and the disk hold for sure.
+    saved: Session,
     claimed_until: Timestamp,
     save_at: Instant,
-    saved: u64,
 }
 
 impl<'r, B: BlobStore> Writer<'r, B> {
@@ -242,7 +243,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         let before = registry.metadata().write(claim, uploads::claim).await?;
         let mut session = before.clone();
         session.sealing = sealing.or(session.sealing);
-        let saved = session.received;
+        let saved = before.clone();
         let save_at = Instant::now() + SAVE_TIME;
         Ok(Self { registry, repository, id, name, session, before, claimed_until, save_at, saved })
     }
@@ -299,7 +300,9 @@ impl<'r, B: BlobStore> Writer<'r, B> {
                     Ok(None) => return Ok(()),
                     Err(_) => writer.save(Some(CLAIM_TIME)).await?,
                 }
-                if Instant::now() >= writer.save_at || writer.session.received - writer.saved >= SAVE_BYTES {
+                if Instant::now() >= writer.save_at
+                    || writer.session.received - writer.saved.received >= SAVE_BYTES
+                {
                     writer.save(Some(CLAIM_TIME)).await?;
                 }
             }
@@ -365,7 +368,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         };
         self.registry.metadata().write(save, uploads::save).await?;
         self.claimed_until = now.after(keep.unwrap_or_default());
-        self.saved = self.session.received;
+        self.saved = self.session.clone();
         self.save_at = Instant::now() + SAVE_TIME;
         Ok(())
     }
@@ -387,7 +390,28 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         } else {
             self.session = self.before.clone();
         }
-        self.leave_as_is_after(error).await
+        let mut left = self.save(None).await;
+        if matches!(&left, Err(Error::Fault(fault)) if fault.kind() == FaultKind::Full) {
+            left = self.fall_back().await;
+        }
+        if let Err(error) = left {
+            warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
+            self.let_go().await;
+        }
+        error
+    }
+
+    /// Gives up what came since the last save, for the room on the disk that saving takes.
+    async fn fall_back(&mut self) -> Result<(), Error> {
+        // Whoever claimed it meanwhile may be writing where this would cut.
+        if self.registry.now() >= self.claimed_until {
+            return Err(Error::UploadBusy);
+        }
+        self.session = self.saved.clone();
+        self.session.sealing.clone_from(&self.before.sealing);
+        // Appending, even nothing, cuts off what lies behind.
+        self.registry.shared.blobs.append(&mut self.session.staged, Vec::new()).await?;
+        self.save(None).await
     }
 
     /// Leaves the session with what had come and what it was being sealed as.
