@@ -17,7 +17,9 @@ const ANNOUNCED: [Option<MediaType>; 7] = [
 
 fuzz_target!(|bytes: &[u8]| {
     for announced in ANNOUNCED {
-        let Ok(manifest) = Manifest::parse(announced.as_ref().map(MediaType::as_str), bytes) else { continue };
+        let Ok(manifest) = Manifest::parse(announced.as_ref().map(MediaType::as_str), bytes) else {
+            continue;
+        };
         if let Some(announced) = announced {
             assert_eq!(manifest.media_type, announced);
         }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use berth_auth::{Attachment, MasterKey, Password, RepositoryPrefix, ShippedPolicy, UserName};
 use berth_storage::{
-    Change, Clock, DataFolder, LocalBlobStore, ReadBudget, Records, RegistryOptions, Telemetry, Timestamp,
+    BufferBudget, Change, Clock, DataFolder, LocalBlobStore, Records, RegistryOptions, Telemetry, Timestamp,
 };
 use secrecy::ExposeSecret;
 
@@ -38,7 +38,8 @@ impl Store {
     pub async fn open(config: &Config, telemetry: Arc<dyn Telemetry>) -> Result<Self, Error> {
         let folder = DataFolder::open(&config.data)?;
         let clock: Clock = Arc::new(|| Timestamp::from_system(SystemTime::now()));
-        let budget = ReadBudget::new(usize::try_from(config.limits.read_buffer_budget).unwrap_or(usize::MAX));
+        let budget =
+            BufferBudget::new(usize::try_from(config.limits.read_buffer_budget).unwrap_or(usize::MAX));
         let blobs = LocalBlobStore::open(&config.blobs.path, budget, Arc::clone(&telemetry))?;
         let identities = Arc::new(Identities::default());
         let observer = {

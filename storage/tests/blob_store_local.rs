@@ -1,13 +1,14 @@
 //! The contract of a blob store, on a local folder.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use berth_storage::testing::{FaultyBlobStore, digest_of};
-use berth_storage::{BlobStore, LocalBlobStore, NoTelemetry, ReadBudget, Staged};
+use berth_storage::{BlobStore, BufferBudget, LocalBlobStore, NoTelemetry, Staged};
 
 async fn local(folder: PathBuf) -> LocalBlobStore {
-    LocalBlobStore::open(&folder, ReadBudget::new(16 << 20), Arc::new(NoTelemetry)).unwrap()
+    LocalBlobStore::open(&folder, BufferBudget::new(16 << 20), Arc::new(NoTelemetry)).unwrap()
 }
 
 async fn without_a_fault(folder: PathBuf) -> FaultyBlobStore<LocalBlobStore> {

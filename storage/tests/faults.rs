@@ -1,5 +1,6 @@
 //! Whatever call of the blob store fails, in whatever way: nothing acknowledged is lost, a retry
 //! succeeds, and in the end nothing is on the disk that no row names.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +14,7 @@ use berth_storage::testing::{
     random_bytes, read_blob, rows,
 };
 use berth_storage::{
-    Actor, BlobStore, Chunk, Creation, Error, LocalBlobStore, NoTelemetry, ReadBudget, Registry, UploadId,
+    Actor, BlobStore, BufferBudget, Chunk, Creation, Error, LocalBlobStore, NoTelemetry, Registry, UploadId,
 };
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
@@ -28,7 +29,8 @@ struct Yard {
 }
 
 async fn opened(folder: &Path, clock: &TestClock) -> (Store, Registry<Store>) {
-    let local = LocalBlobStore::open(&folder.join("blobs"), ReadBudget::new(16 << 20), Arc::new(NoTelemetry));
+    let local =
+        LocalBlobStore::open(&folder.join("blobs"), BufferBudget::new(16 << 20), Arc::new(NoTelemetry));
     let store = FaultyBlobStore::new(local.unwrap());
     let database = folder.join("berth.db");
     let registry = Registry::open_sqlite(&database, store.clone(), options(clock)).await.unwrap();
@@ -271,6 +273,34 @@ async fn what_could_not_be_removed_is_removed_later_and_stops_nothing_else() {
 }
 
 #[tokio::test]
+async fn each_failed_removal_waits_twice_as_long_but_never_more_than_a_day() {
+    let yard = Yard::new().await;
+    for _ in 0..2 {
+        push_blob(&yard.registry, &name(), b"content").await.unwrap();
+    }
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    yard.store.follow(move |call| match call {
+        Call::Remove => {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Outcome::FailBefore
+        }
+        _ => Outcome::Pass,
+    });
+    yard.registry.sweep().await.unwrap();
+    let minute = Duration::from_secs(60);
+    for (failed, minutes) in (1..).zip([2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024]) {
+        yard.clock.advance(minute * minutes - Duration::from_micros(1));
+        yard.registry.sweep().await.unwrap();
+        assert_eq!(tries.load(Ordering::SeqCst), failed, "just before {minutes} minutes");
+        yard.clock.advance(Duration::from_micros(1));
+        yard.registry.sweep().await.unwrap();
+        assert_eq!(tries.load(Ordering::SeqCst), failed + 1, "after {minutes} minutes");
+    }
+    yard.assert_settled("every removal failed").await;
+}
+
+#[tokio::test]
 async fn an_upload_refused_after_it_was_sealed_leaves_nothing() {
     let yard = Yard::new().await;
     let id = begin(&yard.registry).await;
@@ -319,5 +349,52 @@ async fn an_upload_sealed_under_one_digest_and_finished_under_another_leaves_not
             yard.assert_whole(&sha512, b"content", "the other digest").await;
         }
         yard.assert_settled(&format!("{way:?}, {other:?}")).await;
+    }
+}
+
+/// More than both algorithms are kept for.
+fn large() -> Vec<u8> {
+    random_bytes(9, 17 << 20)
+}
+
+async fn finish_as(yard: &Yard, id: UploadId, digest: &Digest, bytes: &[u8]) -> Result<(), Error> {
+    let (name, actor) = (name(), Actor::default());
+    in_time(yard.registry.finish_upload(&name, id, digest, pieces(bytes), Creation::Allowed, &actor)).await
+}
+
+#[tokio::test]
+async fn a_large_upload_that_is_called_sha512_only_at_its_end_is_read_back() {
+    let (yard, bytes) = (Yard::new().await, large());
+    let digest = Digest::of(Algorithm::Sha512, &bytes);
+    finish_as(&yard, begin(&yard.registry).await, &digest, &bytes).await.unwrap();
+    yard.assert_whole(&digest, &bytes, "read back").await;
+    yard.assert_settled("read back").await;
+}
+
+#[tokio::test]
+async fn a_large_upload_that_turns_out_to_be_something_else_when_read_back_leaves_nothing() {
+    let (yard, bytes) = (Yard::new().await, large());
+    let id = begin(&yard.registry).await;
+    let other = Digest::of(Algorithm::Sha512, b"something else");
+    let refused = finish_as(&yard, id, &other, &bytes).await;
+    let Err(Error::DigestMismatch { expected, actual }) = refused else { panic!("{refused:?}") };
+    assert_eq!((expected, actual), (other, Digest::of(Algorithm::Sha512, &bytes)));
+    assert_eq!(yard.registry.upload_status(&name(), id).await.unwrap(), None);
+    yard.assert_settled("something else").await;
+}
+
+#[tokio::test]
+async fn a_large_upload_whose_reading_back_failed_can_be_finished_at_once() {
+    for way in WAYS {
+        let (yard, bytes) = (Yard::new().await, large());
+        let id = begin(&yard.registry).await;
+        let digest = Digest::of(Algorithm::Sha512, &bytes);
+        yard.fail_all(Call::Read, way);
+        let refused = finish_as(&yard, id, &digest, &bytes).await;
+        assert!(matches!(refused, Err(Error::Fault(_))), "{refused:?}");
+        yard.store.follow(|_| Outcome::Pass);
+        finish_as(&yard, id, &digest, b"").await.unwrap();
+        yard.assert_whole(&digest, &bytes, "finished later").await;
+        yard.assert_settled("finished later").await;
     }
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use berth_storage::{Error, LocalBlobStore, NoTelemetry, ReadBudget, Registry, RegistryOptions};
+use berth_storage::{BufferBudget, Error, LocalBlobStore, NoTelemetry, Registry, RegistryOptions};
 
 async fn sqlite(folder: PathBuf, options: RegistryOptions) -> Result<Registry<LocalBlobStore>, Error> {
     let blobs =
-        LocalBlobStore::open(&folder.join("blobs"), ReadBudget::new(16 << 20), Arc::new(NoTelemetry))?;
+        LocalBlobStore::open(&folder.join("blobs"), BufferBudget::new(16 << 20), Arc::new(NoTelemetry))?;
     Registry::open_sqlite(&folder.join("berth.db"), blobs, options).await
 }
 

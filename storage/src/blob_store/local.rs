@@ -21,9 +21,9 @@ use rustix::fs::{FlockOperation, flock};
 use uuid::Uuid;
 
 use super::read::stream_file;
-use super::{BlobStore, ByteRange, ByteStream, Found, Location, ReadBudget, Staged};
+use super::{BlobStore, ByteRange, ByteStream, Found, Location, Staged};
 use crate::error::{Fault, OrFault};
-use crate::{Telemetry, blocking};
+use crate::{BufferBudget, Telemetry, blocking};
 
 /// Bytes are handed to the disk while more arrive, this many at a time, so that the last fsync has
 /// little left to do.
@@ -33,7 +33,7 @@ const FLUSH_EVERY: u64 = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub struct LocalBlobStore {
     root: Arc<Path>,
-    budget: ReadBudget,
+    budget: BufferBudget,
     telemetry: Arc<dyn Telemetry>,
 }
 
@@ -92,7 +92,7 @@ impl LocalBlobStore {
     ///
     /// # Errors
     /// When the folder can't be made.
-    pub fn open(root: &Path, budget: ReadBudget, telemetry: Arc<dyn Telemetry>) -> Result<Self, Fault> {
+    pub fn open(root: &Path, budget: BufferBudget, telemetry: Arc<dyn Telemetry>) -> Result<Self, Fault> {
         let uploads = root.join("uploads");
         fs::create_dir_all(&uploads).or_fault(|| format!("making the folder {}", uploads.display()))?;
         Ok(Self { root: root.into(), budget, telemetry })

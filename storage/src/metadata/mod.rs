@@ -43,7 +43,7 @@ pub enum Change {
     Directory,
 }
 
-/// Told of every committed change, before anyone gets an answer.
+/// Told of what a COMMIT changed, after it and before anyone gets an answer.
 pub type Observer = Arc<dyn Fn(&[Change]) + Send + Sync>;
 
 /// The database.

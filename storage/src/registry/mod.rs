@@ -21,8 +21,11 @@ pub use uploads::{Chunk, UploadStatus};
 use crate::error::{Error, Fault};
 use crate::metadata::records::Records;
 use crate::metadata::uploads as session_rows;
-use crate::{BlobStore, Change, Clock, Metadata, Observer, Telemetry, Timestamp};
+use crate::{BlobStore, BufferBudget, Change, Clock, Metadata, Observer, Telemetry, Timestamp};
 use cache::ManifestCache;
+
+/// How much memory all uploads together may use for more than the smallest buffers, in bytes.
+const UPLOAD_BUFFERS: usize = 12 << 20;
 
 /// Whether a push may make the repository it goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +112,7 @@ struct Shared<B> {
     clock: Clock,
     telemetry: Arc<dyn Telemetry>,
     uploads_expire_after: Duration,
+    upload_buffers: BufferBudget,
 }
 
 impl<B> Clone for Registry<B> {
@@ -149,6 +153,7 @@ impl<B: BlobStore> Registry<B> {
                 clock: options.clock,
                 telemetry: options.telemetry,
                 uploads_expire_after: options.uploads_expire_after,
+                upload_buffers: BufferBudget::new(UPLOAD_BUFFERS),
             }),
         })
     }

@@ -1,6 +1,7 @@
 //! Pushing a blob: sessions that any process can go on with.
 //!
-//! Bytes are hashed and appended side by side while more arrive. A session is saved at least every
+//! Bytes are copied into buffers from a common budget, and hashed and appended side by side while
+//! more arrive, so memory does not grow with uploads. A session is saved at least every
 //! [`SAVE_BYTES`] or [`SAVE_TIME`] and whenever a request ends, also when its connection broke, so
 //! the work runs in a task of its own that nobody's going away can stop.
 
@@ -12,10 +13,12 @@ use bytes::Bytes;
 use futures_util::future::join;
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::{Creation, Registry, fault};
+use crate::buffers::{Filled, LARGEST, SMALLEST};
 use crate::error::{Error, Fault, FaultKind};
 use crate::ids::new_id;
 use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
@@ -27,8 +30,8 @@ const SAVE_BYTES: u64 = 32 * 1024 * 1024;
 const SAVE_TIME: Duration = Duration::from_secs(5);
 /// A writer that was killed blocks its session no longer than this.
 const CLAIM_TIME: Duration = Duration::from_secs(20);
-/// How many bytes are hashed and written at a time.
-const BATCH: usize = 256 * 1024;
+/// How many bytes are hashed before others get their turn on the same thread.
+const HASHED_AT_ONCE: usize = 64 * 1024;
 /// Up to here both algorithms are kept, because the final request may be the first to name one.
 const BOTH_UNTIL: u64 = 16 * 1024 * 1024;
 
@@ -250,39 +253,43 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     where
         S: Stream<Item = Result<Bytes, String>> + Send + Unpin,
     {
-        let (batches, mut received) = mpsc::channel::<Vec<Bytes>>(1);
+        let (batches, mut received) = mpsc::channel::<Bytes>(1);
+        let budget = self.registry.shared.upload_buffers.clone();
         let collecting = async move {
-            let (mut batch, mut size, mut total) = (Vec::new(), 0, 0u64);
-            let end = loop {
-                match body.next().await {
-                    Some(Ok(bytes)) => {
-                        total += bytes.len() as u64;
-                        if announced.is_some_and(|announced| total > announced) {
-                            // Nothing of a chunk that is too long counts.
-                            return Ok(Some(total));
-                        }
-                        // Nothing is no reason to open a place that may have been sealed already.
-                        if bytes.is_empty() {
-                            continue;
-                        }
-                        size += bytes.len();
-                        batch.push(bytes);
+            let (mut size, mut total) = (SMALLEST, 0u64);
+            let mut rest = Bytes::new();
+            loop {
+                // A place in the queue first: one buffer is stored while one is filled, and no third.
+                // Storing failed when there is none, and says why itself.
+                let Ok(place) = batches.reserve().await else { return Ok(None) };
+                let mut buffer = Filled::new(budget.take(size));
+                let end = loop {
+                    buffer.take_from(&mut rest);
+                    if buffer.is_full() {
+                        break None;
                     }
-                    Some(Err(why)) => break Err(why),
-                    None => break Ok((total < announced.unwrap_or(0)).then_some(total)),
-                }
-                if size >= BATCH {
-                    size = 0;
-                    if batches.send(std::mem::take(&mut batch)).await.is_err() {
-                        // Storing failed, and says why itself.
-                        return Ok(None);
+                    match body.next().await {
+                        Some(Ok(bytes)) => {
+                            total += bytes.len() as u64;
+                            if announced.is_some_and(|announced| total > announced) {
+                                // Nothing of a chunk that is too long counts.
+                                return Ok(Some(total));
+                            }
+                            rest = bytes;
+                        }
+                        Some(Err(why)) => break Some(Err(why)),
+                        None => break Some(Ok((total < announced.unwrap_or(0)).then_some(total))),
                     }
+                };
+                // Nothing is no reason to open a place that may have been sealed already.
+                if !buffer.as_ref().is_empty() {
+                    place.send(Bytes::from_owner(buffer));
                 }
-            };
-            if !batch.is_empty() {
-                let _ = batches.send(batch).await;
+                if let Some(end) = end {
+                    return end;
+                }
+                size = (size * 2).min(LARGEST);
             }
-            end
         };
         let writer = &mut *self;
         // Owns the receiver, so that collecting ends too when storing fails.
@@ -320,21 +327,21 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     }
 
     /// Hashes and appends a batch, side by side; both happened or neither.
-    async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), Error> {
+    async fn store(&mut self, batch: Bytes) -> Result<(), Error> {
         self.hold_claim().await?;
         let session = &mut self.session;
-        let (mut hashers, pieces) = (session.hashers.clone(), batch.clone());
-        let hashing = blocking("hashing an upload", move || {
-            for hasher in &mut hashers {
-                pieces.iter().for_each(|piece| hasher.update(piece));
+        let (mut hashers, size) = (session.hashers.clone(), batch.len() as u64);
+        let appending = self.registry.shared.blobs.append(&mut session.staged, vec![batch.clone()]);
+        // Here and not on a thread that may block: a piece takes as long as the hop there and back.
+        let hashing = async {
+            for piece in batch.chunks(HASHED_AT_ONCE) {
+                hashers.iter_mut().for_each(|hasher| hasher.update(piece));
+                yield_now().await;
             }
-            hashers
-        });
-        let size: u64 = batch.iter().map(|piece| piece.len() as u64).sum();
-        let appending = self.registry.shared.blobs.append(&mut session.staged, batch);
-        let (hashed, appended) = join(hashing, appending).await;
+        };
+        let (appended, ()) = join(appending, hashing).await;
         appended?;
-        session.hashers = hashed?;
+        session.hashers = hashers;
         session.received += size;
         if session.received > BOTH_UNTIL {
             let kept = session.algorithm.unwrap_or(Algorithm::Sha256);

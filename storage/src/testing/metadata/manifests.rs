@@ -99,7 +99,8 @@ pub async fn a_manifest_is_found_in_its_own_repository_alone(make: impl Make) {
 pub async fn a_manifest_that_names_a_missing_blob_is_refused_and_leaves_nothing(make: impl Make) {
     let house = House::open(&make).await;
     let absent = digest_of(b"never pushed");
-    let refused = house.put(&image(&[absent.clone()]), &["latest"]).await;
+    let image = image(std::slice::from_ref(&absent));
+    let refused = house.put(&image, &["latest"]).await;
     assert!(
         matches!(&refused, Err(Error::ManifestBlobUnknown(unknown)) if *unknown == absent),
         "{refused:?}"
@@ -107,7 +108,7 @@ pub async fn a_manifest_that_names_a_missing_blob_is_refused_and_leaves_nothing(
     house.assert_nothing_is_here().await;
     // Another repository's blob is none of this one's.
     push_blob(&house.registry, &name("other"), b"never pushed").await.unwrap();
-    let refused = house.put(&image(&[absent]), &["latest"]).await;
+    let refused = house.put(&image, &["latest"]).await;
     assert!(matches!(refused, Err(Error::ManifestBlobUnknown(_))), "{refused:?}");
     assert_eq!(house.leads_to("latest").await, None);
 }

@@ -1,20 +1,21 @@
-//! Buffers for reading, used again and bounded all together.
+//! Buffers for bytes on their way, used again and bounded all together.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
-/// The smallest buffer, in bytes. A response may always have one of these, whatever the budget.
-pub(super) const SMALLEST: usize = 64 * 1024;
+/// The smallest buffer, in bytes. Each response and each upload may always have one of these, whatever the budget.
+pub(crate) const SMALLEST: usize = 64 * 1024;
 /// The largest buffer, in bytes.
-pub(super) const LARGEST: usize = 1024 * 1024;
-/// How many bytes of idle buffers are kept for the next response.
+pub(crate) const LARGEST: usize = 1024 * 1024;
+/// How many bytes of idle buffers are kept for the next one.
 const KEPT: usize = 8 * LARGEST;
 
-/// How much memory all reads together may use for buffers; cheap to clone, shared by the clones.
+/// How much memory all who share it may use for buffers; cheap to clone, shared by the clones.
 #[derive(Debug, Clone)]
-pub struct ReadBudget(Arc<Mutex<Pool>>);
+pub struct BufferBudget(Arc<Mutex<Pool>>);
 
 #[derive(Debug)]
 struct Pool {
@@ -24,7 +25,7 @@ struct Pool {
     idle: Vec<Vec<u8>>,
 }
 
-impl ReadBudget {
+impl BufferBudget {
     /// A budget of `bytes`.
     pub fn new(bytes: usize) -> Self {
         let left = isize::try_from(bytes).unwrap_or(isize::MAX);
@@ -32,7 +33,7 @@ impl ReadBudget {
     }
 
     /// A buffer of `wanted` bytes, or the smallest when the budget has no room for it.
-    pub(super) fn take(&self, wanted: usize) -> Buffer {
+    pub(crate) fn take(&self, wanted: usize) -> Buffer {
         let wanted = wanted.clamp(1, LARGEST).next_power_of_two().max(SMALLEST);
         let mut pool = self.0.lock();
         let size = if wanted.cast_signed() <= pool.left { wanted } else { SMALLEST };
@@ -50,9 +51,9 @@ impl ReadBudget {
 
 /// A buffer that goes back to its budget when the last reader of its bytes is done.
 #[derive(Debug)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     bytes: Vec<u8>,
-    budget: ReadBudget,
+    budget: BufferBudget,
 }
 
 impl Deref for Buffer {
@@ -82,9 +83,29 @@ impl Drop for Buffer {
 }
 
 /// The first `filled` bytes of a buffer, as an owner for [`bytes::Bytes`].
-pub(super) struct Filled {
-    pub(super) buffer: Buffer,
-    pub(super) filled: usize,
+pub(crate) struct Filled {
+    pub(crate) buffer: Buffer,
+    pub(crate) filled: usize,
+}
+
+impl Filled {
+    /// An empty buffer, to be filled.
+    pub(crate) const fn new(buffer: Buffer) -> Self {
+        Self { buffer, filled: 0 }
+    }
+
+    /// Whether no byte more fits.
+    pub(crate) fn is_full(&self) -> bool {
+        self.filled == self.buffer.len()
+    }
+
+    /// Copies from the front of `bytes` as much as fits.
+    pub(crate) fn take_from(&mut self, bytes: &mut Bytes) {
+        let room = &mut self.buffer[self.filled..];
+        let taken = bytes.split_to(room.len().min(bytes.len()));
+        room[..taken.len()].copy_from_slice(&taken);
+        self.filled += taken.len();
+    }
 }
 
 impl AsRef<[u8]> for Filled {
@@ -99,7 +120,7 @@ mod tests {
 
     #[test]
     fn small_buffers_beyond_the_budget_do_not_make_it_grow() {
-        let budget = ReadBudget::new(LARGEST);
+        let budget = BufferBudget::new(LARGEST);
         let large = budget.take(LARGEST);
         let beyond: Vec<Buffer> = (0..100).map(|_| budget.take(LARGEST)).collect();
         assert!(beyond.iter().all(|buffer| buffer.len() == SMALLEST));
