@@ -13,10 +13,17 @@ pub fn berth() -> &'static Path {
 fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // The whole workspace: with `--package` the features of the dependencies would be other ones, and
-    // every one of them would be built again.
+    // The whole workspace with its tests, as `cargo test --workspace` builds it: otherwise crates would have
+    // other features, and much would be built again.
     command
-        .args(["build", "--workspace", "--bin", "berth", "--message-format=json-render-diagnostics"])
+        .args([
+            "build",
+            "--workspace",
+            "--bin",
+            "berth",
+            "--tests",
+            "--message-format=json-render-diagnostics",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit());
     if !cfg!(debug_assertions) {
@@ -27,7 +34,7 @@ fn build() -> PathBuf {
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "berth")
+        .filter(|message| message["target"]["name"] == "berth" && message["profile"]["test"] == false)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .expect("cargo names the executable that it built")
 }
