@@ -17,6 +17,14 @@ pub enum ParseError {
     /// An identity's id outside the grammar of [`IdentityId`](crate::IdentityId).
     #[error("invalid identity id {0}; an id has 1 to 128 of the characters a-z A-Z 0-9 _ -")]
     IdentityId(String),
+    /// A policy's name outside the grammar of [`PolicyName`](crate::PolicyName).
+    #[error(
+        "invalid policy name {0}; a name has 1 to 128 letters, digits and . _ - and begins with a letter or digit"
+    )]
+    PolicyName(String),
+    /// A policy document that does not say what one must say.
+    #[error(transparent)]
+    Document(#[from] crate::DocumentError),
     /// A policy that is not shipped.
     #[error("unknown policy {0}; the shipped policies are reader, developer and admin")]
     Policy(String),

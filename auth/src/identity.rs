@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::shortened;
 use crate::text::text_type;
-use crate::{Attachment, Fault, ParseError, random};
+use crate::{Attached, Fault, ParseError, random};
 
 /// An identity's id: never reused, never shown to be typed, and kept when the name changes.
 ///
@@ -74,14 +74,14 @@ impl FromStr for UserName {
 text_type!(UserName);
 
 /// A user, with what decides about them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// What everything else refers to it by.
     pub id: IdentityId,
     /// What people call it.
     pub name: UserName,
-    /// The policies it has, and where.
-    pub attachments: Vec<Attachment>,
+    /// The policies it has.
+    pub attachments: Vec<Attached>,
     /// Whether it may do nothing at present.
     pub disabled: bool,
     /// When its password last changed, or it was disabled or enabled, in microseconds since the
@@ -90,7 +90,7 @@ pub struct Identity {
 }
 
 /// Who makes a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Caller {
     /// Nobody known: no credential was given.
     Anonymous,

@@ -71,6 +71,12 @@ pub enum Error {
     Crypto(#[from] berth_auth::Fault),
 }
 
+impl From<berth_auth::DocumentError> for Error {
+    fn from(error: berth_auth::DocumentError) -> Self {
+        Self::Words(error.into())
+    }
+}
+
 impl From<berth_storage::Fault> for Error {
     fn from(fault: berth_storage::Fault) -> Self {
         Self::Storage(fault.into())

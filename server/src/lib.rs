@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod circumstances;
 pub mod config;
 mod directory;
 mod early_refusal;

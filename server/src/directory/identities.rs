@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use berth_auth::{Attachment, Identity, IdentityId};
+use berth_auth::{Account, Attached, Attachment, Identity, IdentityId, ShippedPolicy};
 use berth_storage::{Change, IdentityRecord, Records};
 use parking_lot::RwLock;
 
@@ -33,6 +33,7 @@ impl Identities {
     pub(super) async fn get(
         &self,
         records: &Records,
+        account: &Account,
         id: &IdentityId,
     ) -> Result<Option<Arc<Identity>>, Error> {
         let generation = {
@@ -43,7 +44,7 @@ impl Identities {
             known.generation
         };
         let Some(record) = records.identity(id.to_string()).await? else { return Ok(None) };
-        let identity = Arc::new(identity_of(&record)?);
+        let identity = Arc::new(identity_of(&record, account)?);
         let mut known = self.0.write();
         if known.generation == generation {
             known.by_id.insert(id.clone(), Arc::clone(&identity));
@@ -53,14 +54,17 @@ impl Identities {
 }
 
 /// What a record says, parsed.
-pub(super) fn identity_of(record: &IdentityRecord) -> Result<Identity, Error> {
-    let attachment = |record: &berth_storage::AttachmentRecord| -> Result<Attachment, Error> {
-        Ok(Attachment { policy: record.policy.parse()?, prefix: record.prefix.parse()? })
+pub(super) fn identity_of(record: &IdentityRecord, account: &Account) -> Result<Identity, Error> {
+    let attached = |record: &berth_storage::AttachmentRecord| -> Result<Attached, Error> {
+        let attachment = Attachment { policy: record.policy.parse()?, prefix: record.prefix.parse()? };
+        let policy: ShippedPolicy = record.policy.parse()?;
+        let document = policy.document(&attachment.prefix, account)?;
+        Ok(Attached { attachment, document: Arc::new(document) })
     };
     Ok(Identity {
         id: record.id.parse()?,
         name: record.name.parse()?,
-        attachments: record.attachments.iter().map(attachment).collect::<Result<_, _>>()?,
+        attachments: record.attachments.iter().map(attached).collect::<Result<_, _>>()?,
         disabled: record.disabled_at.is_some(),
         credentials_changed_at: record.credentials_changed_at.0,
     })

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_auth::{
-    Claims, Identity, IdentityId, Jwks, MasterKey, PublicKey, Scope, SigningKey, Verified, Verifier, sign,
+    Account, Claims, Identity, IdentityId, Jwks, MasterKey, PublicKey, Scope, SigningKey, Verified, Verifier,
+    sign,
 };
 use berth_storage::{Clock, SigningKeyRecord, Timestamp};
 use quick_cache::sync::Cache;
@@ -31,6 +32,7 @@ const SIGNING_KEY: &str = "signing key";
 pub struct Directory {
     records: Records,
     identities: Arc<Identities>,
+    account: Arc<Account>,
     logins: Logins,
     /// Passwords hashed at once, so that logins can't take all memory and all cores.
     hashing: Arc<Semaphore>,
@@ -58,6 +60,8 @@ pub struct DirectoryOptions {
     pub clock: Clock,
     /// Told of every committed change.
     pub identities: Arc<Identities>,
+    /// What this registry's ARNs name.
+    pub account: Account,
 }
 
 impl Directory {
@@ -66,7 +70,8 @@ impl Directory {
     /// # Errors
     /// When the database fails, or was made with another master key.
     pub async fn open(records: Records, options: DirectoryOptions) -> Result<Self, Error> {
-        let DirectoryOptions { issuer, token_ttl, password_hashes, master_key, clock, identities } = options;
+        let DirectoryOptions { issuer, token_ttl, password_hashes, master_key, clock, identities, account } =
+            options;
         let fingerprint = master_key.fingerprint()?;
         if records.note_once("master_key", fingerprint.clone()).await? != fingerprint {
             return Err(Error::WrongMasterKey);
@@ -76,6 +81,7 @@ impl Directory {
         let verifier = Verifier::new(&issuer, &issuer, public.iter().copied());
         Ok(Self {
             identities,
+            account: Arc::new(account),
             logins: Logins::new()?,
             hashing: Arc::new(Semaphore::new(password_hashes.max(1))),
             issuer,
@@ -92,6 +98,11 @@ impl Directory {
     /// The `service` that challenges name and tokens are good for.
     pub fn service(&self) -> &str {
         &self.issuer
+    }
+
+    /// What this registry's ARNs name.
+    pub(crate) const fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// How long tokens live.
@@ -139,7 +150,7 @@ impl Directory {
 
     /// The identity of this id, as it is now.
     pub(crate) async fn identity(&self, id: &IdentityId) -> Result<Option<Arc<Identity>>, Error> {
-        self.identities.get(&self.records, id).await
+        self.identities.get(&self.records, &self.account, id).await
     }
 
     /// Whose user name and password these are, if anybody's who may log in.

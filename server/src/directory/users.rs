@@ -179,7 +179,7 @@ impl Directory {
         let found = self.records.refresh_token(hash_text(&token), (self.clock)()).await?;
         let Some(found) = found.filter(|found| found.service == self.service()) else { return Ok(None) };
         let Some(record) = self.records.identity(found.identity_id).await? else { return Ok(None) };
-        Ok(Some(identity_of(&record)?).filter(|identity| !identity.disabled))
+        Ok(Some(identity_of(&record, &self.account)?).filter(|identity| !identity.disabled))
     }
 }
 

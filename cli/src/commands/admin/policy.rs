@@ -98,6 +98,6 @@ impl AttachmentArgs {
     }
 
     fn attachment(&self) -> Attachment {
-        Attachment { policy: self.policy, prefix: self.prefix.clone() }
+        Attachment { policy: self.policy.into(), prefix: self.prefix.clone() }
     }
 }
