@@ -28,6 +28,12 @@ pub enum ParseError {
     /// A policy that is not shipped.
     #[error("unknown policy {0}; the shipped policies are reader, developer and admin")]
     Policy(String),
+    /// The name of a shipped policy, where one's own is needed.
+    #[error("the policy {0} comes with Berth and can't be replaced or removed; choose another name")]
+    Shipped(crate::ShippedPolicy),
+    /// A prefix for a policy that says itself to which repositories it speaks of.
+    #[error("the policy {0} says itself which repositories it is about; leave out the prefix")]
+    PrefixOfDocument(crate::PolicyName),
     /// A prefix that no repository's name could begin with.
     #[error("invalid repository prefix {0}; a prefix is empty or whole path components, such as team-a/")]
     RepositoryPrefix(String),

@@ -71,12 +71,6 @@ pub enum Error {
     Crypto(#[from] berth_auth::Fault),
 }
 
-impl From<berth_auth::DocumentError> for Error {
-    fn from(error: berth_auth::DocumentError) -> Self {
-        Self::Words(error.into())
-    }
-}
-
 impl From<berth_storage::Fault> for Error {
     fn from(fault: berth_storage::Fault) -> Self {
         Self::Storage(fault.into())
@@ -131,7 +125,7 @@ fn storage_status(error: &berth_storage::Error) -> (StatusCode, ErrorCode) {
         E::LengthMismatch { .. } => (S::BAD_REQUEST, C::SizeInvalid),
         E::DigestMismatch { .. } => (S::BAD_REQUEST, C::DigestInvalid),
         E::BodyBroken { .. } => (S::BAD_REQUEST, C::BlobUploadInvalid),
-        E::Exists(_) => (S::CONFLICT, C::Unsupported),
+        E::Exists(_) | E::PolicyAttached { .. } => (S::CONFLICT, C::Unsupported),
         E::Missing(_) => (S::NOT_FOUND, C::Unsupported),
         E::Fault(fault) => match fault.kind() {
             FaultKind::Full => (S::INSUFFICIENT_STORAGE, C::Unknown),

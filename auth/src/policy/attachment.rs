@@ -59,6 +59,19 @@ pub struct Attachment {
     pub prefix: RepositoryPrefix,
 }
 
+impl Attachment {
+    /// Takes a prefix for shipped policies only.
+    ///
+    /// # Errors
+    /// When a document of one's own is given a prefix.
+    pub fn new(policy: PolicyName, prefix: RepositoryPrefix) -> Result<Self, ParseError> {
+        match policy.shipped() {
+            None if !prefix.is_all() => Err(ParseError::PrefixOfDocument(policy)),
+            Some(_) | None => Ok(Self { policy, prefix }),
+        }
+    }
+}
+
 impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.prefix.as_str(), self.policy.shipped()) {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use berth_auth::{Account, Attached, Attachment, Identity, IdentityId, ShippedPolicy};
-use berth_storage::{Change, IdentityRecord, Records};
+use berth_auth::{Account, Attached, Attachment, Identity, IdentityId, IdentityPolicy};
+use berth_storage::{AttachmentRecord, Change, Fault, IdentityRecord, Records};
 use parking_lot::RwLock;
 
 use crate::error::Error;
@@ -55,12 +55,7 @@ impl Identities {
 
 /// What a record says, parsed.
 pub(super) fn identity_of(record: &IdentityRecord, account: &Account) -> Result<Identity, Error> {
-    let attached = |record: &berth_storage::AttachmentRecord| -> Result<Attached, Error> {
-        let attachment = Attachment { policy: record.policy.parse()?, prefix: record.prefix.parse()? };
-        let policy: ShippedPolicy = record.policy.parse()?;
-        let document = policy.document(&attachment.prefix, account)?;
-        Ok(Attached { attachment, document: Arc::new(document) })
-    };
+    let attached = |attached: &AttachmentRecord| attached_of(attached, record, account);
     Ok(Identity {
         id: record.id.parse()?,
         name: record.name.parse()?,
@@ -68,4 +63,24 @@ pub(super) fn identity_of(record: &IdentityRecord, account: &Account) -> Result<
         disabled: record.disabled_at.is_some(),
         credentials_changed_at: record.credentials_changed_at.0,
     })
+}
+
+fn attached_of(
+    attachment: &AttachmentRecord,
+    record: &IdentityRecord,
+    account: &Account,
+) -> Result<Attached, Error> {
+    let attachment = Attachment { policy: attachment.policy.parse()?, prefix: attachment.prefix.parse()? };
+    let document = match attachment.policy.shipped() {
+        Some(policy) => policy.document(&attachment.prefix, account),
+        None => {
+            let named = record.documents.iter().find(|kept| kept.name == attachment.policy.as_str());
+            IdentityPolicy::parse(named.map_or("", |kept| &kept.document), account)
+        }
+    };
+    // It was right when it was kept; what can't be understood now must not be passed over, as it
+    // may forbid something.
+    let document =
+        document.map_err(|error| Fault::new(format!("reading the policy {}", attachment.policy), error))?;
+    Ok(Attached { attachment, document: Arc::new(document) })
 }

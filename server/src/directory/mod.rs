@@ -2,6 +2,7 @@
 
 mod identities;
 mod logins;
+mod policies;
 mod users;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use identities::Identities;
 use logins::Logins;
+pub use policies::Policy;
 pub use users::{AttachedPolicy, User};
 
 use crate::error::Error;

@@ -27,14 +27,14 @@ pub struct User {
 /// A policy attached to a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedPolicy {
-    /// `reader`, `developer` or `admin`.
+    /// The policy's name.
     pub policy: String,
-    /// The repositories it is limited to, by prefix; empty: all.
+    /// The repositories a shipped one is limited to, by prefix; empty: all.
     #[serde(default)]
     pub prefix: String,
 }
 
-fn record_of(attachment: &Attachment) -> AttachmentRecord {
+pub(super) fn record_of(attachment: &Attachment) -> AttachmentRecord {
     AttachmentRecord { policy: attachment.policy.to_string(), prefix: attachment.prefix.to_string() }
 }
 
@@ -88,7 +88,7 @@ impl Directory {
         self.record(name).await.map(User::of)
     }
 
-    async fn record(&self, name: &UserName) -> Result<IdentityRecord, Error> {
+    pub(super) async fn record(&self, name: &UserName) -> Result<IdentityRecord, Error> {
         let record = self.records.identity_named(name.to_string()).await?;
         record.ok_or_else(|| berth_storage::Error::Missing(format!("user {name}")).into())
     }
@@ -103,9 +103,17 @@ impl Directory {
         password: Password,
         policies: &[Attachment],
     ) -> Result<User, Error> {
+        let (shipped, own): (Vec<_>, Vec<_>) =
+            policies.iter().partition(|attachment| attachment.policy.shipped().is_some());
+        for attachment in &own {
+            self.policy(&attachment.policy).await?;
+        }
         let hash = self.hash(password).await?;
-        let policies = policies.iter().map(record_of).collect();
-        self.records.add_identity(name.to_string(), hash, policies, (self.clock)()).await?;
+        let shipped = shipped.into_iter().map(record_of).collect();
+        self.records.add_identity(name.to_string(), hash, shipped, (self.clock)()).await?;
+        for attachment in own {
+            self.attach(name, attachment).await?;
+        }
         self.user(name).await
     }
 
@@ -136,24 +144,6 @@ impl Directory {
     pub async fn remove_user(&self, name: &UserName) -> Result<(), Error> {
         let record = self.record(name).await?;
         Ok(self.records.remove_identity(record.id).await?)
-    }
-
-    /// Attaches a policy to a user.
-    ///
-    /// # Errors
-    /// When there is no such user.
-    pub async fn attach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
-        let record = self.record(name).await?;
-        Ok(self.records.attach(record.id, record_of(attachment)).await?)
-    }
-
-    /// Detaches a policy from a user.
-    ///
-    /// # Errors
-    /// When there is no such user, or the policy was not attached to it.
-    pub async fn detach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
-        let record = self.record(name).await?;
-        Ok(self.records.detach(record.id, record_of(attachment)).await?)
     }
 
     /// A refresh token for someone who has just logged in (OAuth2, `access_type=offline`).

@@ -1,5 +1,6 @@
 //! `/api/v1/…`: what `berth admin` speaks. Errors are `application/problem+json` (RFC 9457).
 
+mod policies;
 mod problem;
 mod users;
 
@@ -14,5 +15,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/users", get(users::list).post(users::add))
         .route("/users/{name}", get(users::show).delete(users::remove))
         .route("/users/{name}/password", put(users::set_password))
+        .route("/policies", get(policies::list))
+        .route("/policies/{name}", get(policies::show).put(policies::keep).delete(policies::remove))
         .route("/users/{name}/policies", post(users::attach).delete(users::detach))
 }

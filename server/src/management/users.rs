@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequestParts, Path, State};
-use berth_auth::{Attachment, Password, ShippedPolicy, UserName};
+use berth_auth::{Attachment, Password, UserName};
 use berth_oci::ErrorCode;
 use http::StatusCode;
 use http::request::Parts;
@@ -59,8 +59,7 @@ fn read<T>(body: Body<T>) -> Result<T, Error> {
 }
 
 fn attachment(policy: &AttachedPolicy) -> Result<Attachment, Error> {
-    let shipped: ShippedPolicy = policy.policy.parse()?;
-    Ok(Attachment { policy: shipped.into(), prefix: policy.prefix.parse()? })
+    Ok(Attachment::new(policy.policy.parse()?, policy.prefix.parse()?)?)
 }
 
 pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<User>>, Problem> {

@@ -145,6 +145,14 @@ CREATE TABLE identities (
     credentials_changed_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Documents that administrators wrote; those that come with the program are not here.
+CREATE TABLE policies (
+    name       TEXT NOT NULL PRIMARY KEY,
+    document   TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE attachments (
     identity_id TEXT NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
     policy      TEXT NOT NULL,

@@ -7,6 +7,7 @@ mod tx;
 pub(crate) mod blobs;
 pub(crate) mod condemned;
 pub(crate) mod manifests;
+pub(crate) mod policies;
 pub(crate) mod records;
 pub(crate) mod referrers;
 pub(crate) mod repositories;

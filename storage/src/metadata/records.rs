@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use super::policies::{PolicyRecord, policies_of};
 use super::{Change, Metadata, Row, Tx, args, store};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
@@ -25,6 +26,8 @@ pub struct IdentityRecord {
     pub credentials_changed_at: Timestamp,
     /// What it may do.
     pub attachments: Vec<AttachmentRecord>,
+    /// The documents of those among them that have one here.
+    pub documents: Vec<PolicyRecord>,
 }
 
 /// A policy attached to an identity.
@@ -69,6 +72,10 @@ pub struct Records(Metadata);
 impl Records {
     pub(crate) const fn new(metadata: Metadata) -> Self {
         Self(metadata)
+    }
+
+    pub(super) const fn metadata(&self) -> &Metadata {
+        &self.0
     }
 
     /// The identity of this id, if there is one.
@@ -189,7 +196,7 @@ impl Records {
     }
 }
 
-fn missing(id: &str) -> Error {
+pub(super) fn missing(id: &str) -> Error {
     Error::Missing(format!("identity {id}"))
 }
 
@@ -201,6 +208,7 @@ async fn identity_of(tx: &mut Tx<'_>, row: &Row) -> Result<IdentityRecord, Fault
         .iter()
         .map(|row| Ok(AttachmentRecord { policy: row.text(0)?.to_owned(), prefix: row.text(1)?.to_owned() }))
         .collect::<Result<_, Fault>>()?;
+    let documents = policies_of(tx, &id).await?;
     Ok(IdentityRecord {
         id,
         name: row.text(1)?.to_owned(),
@@ -209,6 +217,7 @@ async fn identity_of(tx: &mut Tx<'_>, row: &Row) -> Result<IdentityRecord, Fault
         disabled_at: row.int_or_null(4)?.map(Timestamp),
         credentials_changed_at: Timestamp(row.int(5)?),
         attachments,
+        documents,
     })
 }
 
@@ -251,7 +260,11 @@ fn add_identity<'t>(
     })
 }
 
-async fn insert_attachment(tx: &mut Tx<'_>, id: &str, attachment: &AttachmentRecord) -> Result<(), Fault> {
+pub(super) async fn insert_attachment(
+    tx: &mut Tx<'_>,
+    id: &str,
+    attachment: &AttachmentRecord,
+) -> Result<(), Fault> {
     let sql = "INSERT INTO attachments (identity_id, policy, prefix) VALUES ($1, $2, $3)
                ON CONFLICT (identity_id, policy, prefix) DO NOTHING";
     tx.run(sql, args![id, &attachment.policy, &attachment.prefix]).await
