@@ -14,6 +14,12 @@ pub enum ParseError {
          with a letter or digit"
     )]
     UserName(String),
+    /// A group's name outside the grammar of [`GroupName`](crate::GroupName).
+    #[error(
+        "invalid group name {0}; a name has 1 to 64 of the characters a-z 0-9 . _ - and begins and ends \
+         with a letter or digit"
+    )]
+    GroupName(String),
     /// An identity's id outside the grammar of [`IdentityId`](crate::IdentityId).
     #[error("invalid identity id {0}; an id has 1 to 128 of the characters a-z A-Z 0-9 _ -")]
     IdentityId(String),

@@ -73,6 +73,27 @@ impl FromStr for UserName {
 
 text_type!(UserName);
 
+/// A group's name; the grammar is that of a [`UserName`]. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupName(UserName);
+
+impl GroupName {
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for GroupName {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        text.parse().map(Self).map_err(|_| ParseError::GroupName(shortened(text)))
+    }
+}
+
+text_type!(GroupName);
+
 /// A user, with what decides about them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
@@ -80,7 +101,7 @@ pub struct Identity {
     pub id: IdentityId,
     /// What people call it.
     pub name: UserName,
-    /// The policies it has.
+    /// The policies it has, its own and its groups'.
     pub attachments: Vec<Attached>,
     /// Whether it may do nothing at present.
     pub disabled: bool,

@@ -20,7 +20,7 @@ mod state;
 mod store;
 mod token;
 
-pub use directory::{AttachedPolicy, Directory, Policy, User};
+pub use directory::{AttachedPolicy, Directory, Explanation, Group, Holder, Policy, User};
 pub use error::Error;
 pub use management::{ChangePassword, NewUser};
 pub use serve::{Server, StartError};

@@ -20,6 +20,7 @@ pub use blob_store::{BlobStore, ByteRange, ByteStream, Found, LocalBlobStore, Lo
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};
 pub use ids::{Actor, UploadId};
+pub use metadata::groups::{GroupRecord, MembershipRecord, PolicyOrigin};
 pub use metadata::policies::PolicyRecord;
 pub use metadata::records::{
     AttachmentRecord, IdentityRecord, Records, RefreshTokenRecord, SigningKeyRecord,

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::document::IdentityPolicy;
 use super::prefix::RepositoryPrefix;
 use super::shipped::ShippedPolicy;
-use crate::ParseError;
 use crate::error::shortened;
 use crate::text::text_type;
+use crate::{GroupName, ParseError};
 
 /// A policy's name, safe in any shell: a letter or digit, then letters, digits, `.`, `_` and `-`; at
 /// most 128 characters; cheap to clone.
@@ -87,6 +87,8 @@ impl fmt::Display for Attachment {
 pub struct Attached {
     /// What was attached.
     pub attachment: Attachment,
+    /// To which group; none: to the identity itself.
+    pub through: Option<GroupName>,
     /// What it says.
     pub document: Arc<IdentityPolicy>,
 }

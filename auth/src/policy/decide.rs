@@ -42,7 +42,12 @@ pub enum Reason<'a> {
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Statement(attached, _, name) => write!(f, "{} attached to {name}", attached.attachment),
+            Self::Statement(Attached { attachment, through: None, .. }, _, name) => {
+                write!(f, "{attachment} attached to {name}")
+            }
+            Self::Statement(Attached { attachment, through: Some(group), .. }, _, name) => {
+                write!(f, "{attachment} attached to the group {group}, which {name} is in")
+            }
             Self::Anonymous => write!(f, "without a login nothing is allowed"),
             Self::Disabled(name) => write!(f, "{name} is disabled"),
             Self::NothingAllows { name, action, repository: Some(repository) } => {

@@ -55,11 +55,19 @@ impl Identities {
 
 /// What a record says, parsed.
 pub(super) fn identity_of(record: &IdentityRecord, account: &Account) -> Result<Identity, Error> {
-    let attached = |attached: &AttachmentRecord| attached_of(attached, record, account);
+    let own = record.attachments.iter().map(|attachment| attached_of(attachment, None, record, account));
+    let through = record.groups.iter().flat_map(|membership| {
+        let group = &membership.group;
+        membership
+            .attachments
+            .iter()
+            .map(move |attachment| attached_of(attachment, Some(group), record, account))
+    });
+    let attachments = own.chain(through).collect::<Result<_, _>>()?;
     Ok(Identity {
         id: record.id.parse()?,
         name: record.name.parse()?,
-        attachments: record.attachments.iter().map(attached).collect::<Result<_, _>>()?,
+        attachments,
         disabled: record.disabled_at.is_some(),
         credentials_changed_at: record.credentials_changed_at.0,
     })
@@ -67,6 +75,7 @@ pub(super) fn identity_of(record: &IdentityRecord, account: &Account) -> Result<
 
 fn attached_of(
     attachment: &AttachmentRecord,
+    group: Option<&String>,
     record: &IdentityRecord,
     account: &Account,
 ) -> Result<Attached, Error> {
@@ -82,5 +91,6 @@ fn attached_of(
     // may forbid something.
     let document =
         document.map_err(|error| Fault::new(format!("reading the policy {}", attachment.policy), error))?;
-    Ok(Attached { attachment, document: Arc::new(document) })
+    let through = group.map(|group| group.parse()).transpose()?;
+    Ok(Attached { attachment, through, document: Arc::new(document) })
 }

@@ -1,5 +1,7 @@
 //! Who there is and what they may do: joins `auth`'s pure values to `storage`'s records.
 
+mod explain;
+mod groups;
 mod identities;
 mod logins;
 mod policies;
@@ -17,9 +19,11 @@ use quick_cache::sync::Cache;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
+pub use explain::Explanation;
+pub use groups::Group;
 pub(crate) use identities::Identities;
 use logins::Logins;
-pub use policies::Policy;
+pub use policies::{Holder, Policy};
 pub use users::{AttachedPolicy, User};
 
 use crate::error::Error;
@@ -103,7 +107,7 @@ impl Directory {
     }
 
     /// What this registry's ARNs name.
-    pub(crate) const fn account(&self) -> &Arc<Account> {
+    pub const fn account(&self) -> &Arc<Account> {
         &self.account
     }
 

@@ -1,9 +1,9 @@
 //! Policies: kept, shown, removed, attached.
 
 use berth_auth::{
-    Attachment, IdentityPolicy, ParseError, PolicyName, RepositoryPrefix, ShippedPolicy, UserName,
+    Attachment, GroupName, IdentityPolicy, ParseError, PolicyName, RepositoryPrefix, ShippedPolicy, UserName,
 };
-use berth_storage::PolicyRecord;
+use berth_storage::{PolicyOrigin, PolicyRecord};
 use serde::{Deserialize, Serialize};
 
 use super::Directory;
@@ -47,6 +47,15 @@ impl Policy {
             document: policy.text(&RepositoryPrefix::all()),
         }
     }
+}
+
+/// Who has policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// One user.
+    User(UserName),
+    /// Every user in a group.
+    Group(GroupName),
 }
 
 /// Only what administrators wrote can be written again.
@@ -100,25 +109,39 @@ impl Directory {
         Ok(self.records.remove_policy(name.to_string()).await?)
     }
 
-    /// Attaches a policy to a user.
+    /// Attaches a policy; doing it again changes nothing.
     ///
     /// # Errors
-    /// When there is no such user or no such policy.
-    pub async fn attach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
-        let id = self.record(name).await?.id;
-        match attachment.policy.shipped() {
-            Some(_) => self.records.attach(id, record_of(attachment)).await?,
-            None => self.records.attach_document(id, attachment.policy.to_string()).await?,
+    /// When there is no such user or group, or no such policy.
+    pub async fn attach(&self, holder: &Holder, attachment: &Attachment) -> Result<(), Error> {
+        let (record, own) = (record_of(attachment), attachment.policy.shipped().is_none());
+        match holder {
+            Holder::User(name) => {
+                let id = self.record(name).await?.id;
+                if own {
+                    self.records.attach_document(id, record.policy).await?;
+                } else {
+                    self.records.attach(id, record).await?;
+                }
+            }
+            Holder::Group(name) => {
+                let origin = if own { PolicyOrigin::Kept } else { PolicyOrigin::Shipped };
+                self.records.attach_to_group(name.to_string(), record, origin).await?;
+            }
         }
         Ok(())
     }
 
-    /// Detaches a policy from a user.
+    /// Detaches a policy.
     ///
     /// # Errors
-    /// When there is no such user, or the policy was not attached to it.
-    pub async fn detach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
-        let record = self.record(name).await?;
-        Ok(self.records.detach(record.id, record_of(attachment)).await?)
+    /// When there is no such user or group, or the policy was not attached to it.
+    pub async fn detach(&self, holder: &Holder, attachment: &Attachment) -> Result<(), Error> {
+        let record = record_of(attachment);
+        match holder {
+            Holder::User(name) => self.records.detach(self.record(name).await?.id, record).await?,
+            Holder::Group(name) => self.records.detach_from_group(name.to_string(), record).await?,
+        }
+        Ok(())
     }
 }

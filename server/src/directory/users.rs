@@ -5,8 +5,8 @@ use berth_storage::{AttachmentRecord, IdentityRecord, RefreshTokenRecord, Timest
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::Directory;
 use super::identities::identity_of;
+use super::{Directory, Holder};
 use crate::error::Error;
 
 /// A user, as people see one.
@@ -20,11 +20,14 @@ pub struct User {
     pub created_at: i64,
     /// Whether it may do nothing for now.
     pub disabled: bool,
-    /// What it may do, and to which repositories.
+    /// What it may do, and to which repositories, besides what its groups may.
     pub policies: Vec<AttachedPolicy>,
+    /// The groups it is in, in order of name.
+    #[serde(default)]
+    pub groups: Vec<String>,
 }
 
-/// A policy attached to a user.
+/// A policy attached to a user or a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedPolicy {
     /// The policy's name.
@@ -34,19 +37,25 @@ pub struct AttachedPolicy {
     pub prefix: String,
 }
 
+impl AttachedPolicy {
+    pub(super) fn of(record: AttachmentRecord) -> Self {
+        Self { policy: record.policy, prefix: record.prefix }
+    }
+}
+
 pub(super) fn record_of(attachment: &Attachment) -> AttachmentRecord {
     AttachmentRecord { policy: attachment.policy.to_string(), prefix: attachment.prefix.to_string() }
 }
 
 impl User {
     fn of(record: IdentityRecord) -> Self {
-        let policy = |at: AttachmentRecord| AttachedPolicy { policy: at.policy, prefix: at.prefix };
         Self {
             id: record.id,
             name: record.name,
             created_at: record.created_at.seconds(),
             disabled: record.disabled_at.is_some(),
-            policies: record.attachments.into_iter().map(policy).collect(),
+            policies: record.attachments.into_iter().map(AttachedPolicy::of).collect(),
+            groups: record.groups.into_iter().map(|membership| membership.group).collect(),
         }
     }
 }
@@ -112,7 +121,7 @@ impl Directory {
         let shipped = shipped.into_iter().map(record_of).collect();
         self.records.add_identity(name.to_string(), hash, shipped, (self.clock)()).await?;
         for attachment in own {
-            self.attach(name, attachment).await?;
+            self.attach(&Holder::User(name.clone()), attachment).await?;
         }
         self.user(name).await
     }

@@ -160,6 +160,25 @@ CREATE TABLE attachments (
     PRIMARY KEY (identity_id, policy, prefix)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE user_groups (
+    name       TEXT NOT NULL PRIMARY KEY,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE group_members (
+    group_name  TEXT NOT NULL REFERENCES user_groups (name) ON DELETE CASCADE,
+    identity_id TEXT NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
+    PRIMARY KEY (group_name, identity_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX group_members_by_identity ON group_members (identity_id, group_name);
+
+CREATE TABLE group_attachments (
+    group_name TEXT NOT NULL REFERENCES user_groups (name) ON DELETE CASCADE,
+    policy     TEXT NOT NULL,
+    prefix     TEXT NOT NULL,
+    PRIMARY KEY (group_name, policy, prefix)
+) STRICT, WITHOUT ROWID;
+
 -- Only the hash of a refresh token is kept.
 CREATE TABLE refresh_tokens (
     hash        TEXT NOT NULL PRIMARY KEY,

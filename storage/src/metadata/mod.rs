@@ -6,6 +6,7 @@ mod tx;
 
 pub(crate) mod blobs;
 pub(crate) mod condemned;
+pub(crate) mod groups;
 pub(crate) mod manifests;
 pub(crate) mod policies;
 pub(crate) mod records;

@@ -62,7 +62,7 @@ impl Records {
     }
 }
 
-fn no_policy(name: &str) -> Error {
+pub(super) fn no_policy(name: &str) -> Error {
     Error::Missing(format!("policy {name}"))
 }
 
@@ -75,10 +75,14 @@ fn read(row: &Row) -> Result<PolicyRecord, Fault> {
     })
 }
 
-/// The documents that are attached to an identity, each once.
+/// The documents that are attached to an identity or to a group it is in, each once.
 pub(super) async fn policies_of(tx: &mut Tx<'_>, identity: &str) -> Result<Vec<PolicyRecord>, Fault> {
     let sql = "SELECT name, document, created_at, updated_at FROM policies
-               WHERE name IN (SELECT policy FROM attachments WHERE identity_id = $1) ORDER BY name";
+               WHERE name IN (SELECT policy FROM attachments WHERE identity_id = $1)
+               OR name IN (SELECT group_attachments.policy FROM group_members
+                           JOIN group_attachments ON group_attachments.group_name = group_members.group_name
+                           WHERE group_members.identity_id = $1)
+               ORDER BY name";
     tx.rows(sql, args![identity]).await?.iter().map(read).collect()
 }
 
@@ -115,7 +119,12 @@ fn remove_policy<'t>(tx: &'t mut Tx<'_>, name: &'t String) -> BoxFuture<'t, Resu
                    JOIN identities ON identities.id = attachments.identity_id
                    WHERE attachments.policy = $1 ORDER BY identities.name";
         let rows = tx.rows(sql, args![name]).await?;
-        let holders = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+        let mut holders =
+            rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect::<Result<Vec<_>, Fault>>()?;
+        let sql = "SELECT group_name FROM group_attachments WHERE policy = $1 ORDER BY group_name";
+        for row in tx.rows(sql, args![name]).await? {
+            holders.push(format!("group {}", row.text(0)?));
+        }
         if !holders.is_empty() {
             return Err(Error::PolicyAttached { policy: name.clone(), to: holders.join(", ") });
         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use super::groups::{MembershipRecord, memberships_of};
 use super::policies::{PolicyRecord, policies_of};
 use super::{Change, Metadata, Row, Tx, args, store};
 use crate::error::{Error, Fault};
@@ -26,7 +27,9 @@ pub struct IdentityRecord {
     pub credentials_changed_at: Timestamp,
     /// What it may do.
     pub attachments: Vec<AttachmentRecord>,
-    /// The documents of those among them that have one here.
+    /// The groups it is in, and what it may do through them.
+    pub groups: Vec<MembershipRecord>,
+    /// The documents of those policies, its own and its groups', that have one here.
     pub documents: Vec<PolicyRecord>,
 }
 
@@ -208,6 +211,7 @@ async fn identity_of(tx: &mut Tx<'_>, row: &Row) -> Result<IdentityRecord, Fault
         .iter()
         .map(|row| Ok(AttachmentRecord { policy: row.text(0)?.to_owned(), prefix: row.text(1)?.to_owned() }))
         .collect::<Result<_, Fault>>()?;
+    let groups = memberships_of(tx, &id).await?;
     let documents = policies_of(tx, &id).await?;
     Ok(IdentityRecord {
         id,
@@ -217,6 +221,7 @@ async fn identity_of(tx: &mut Tx<'_>, row: &Row) -> Result<IdentityRecord, Fault
         disabled_at: row.int_or_null(4)?.map(Timestamp),
         credentials_changed_at: Timestamp(row.int(5)?),
         attachments,
+        groups,
         documents,
     })
 }

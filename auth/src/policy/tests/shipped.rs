@@ -10,7 +10,7 @@ fn alice(attachments: &[(&str, &str)]) -> Identity {
         let (policy, prefix): (ShippedPolicy, RepositoryPrefix) =
             (policy.parse().unwrap(), prefix.parse().unwrap());
         let document = policy.document(&prefix, &account()).unwrap().into();
-        Attached { attachment: Attachment { policy: policy.into(), prefix }, document }
+        Attached { attachment: Attachment { policy: policy.into(), prefix }, through: None, document }
     });
     Identity { attachments: attachments.collect(), ..identity("alice") }
 }
@@ -176,4 +176,15 @@ fn a_token_is_granted_the_words_behind_which_anything_is_allowed() {
             granted_scopes(&caller, &asked, &nowhere(&account())).iter().map(Scope::to_string).collect();
         assert_eq!(written, granted);
     }
+}
+
+#[test]
+fn a_decision_through_a_group_names_it() {
+    let mut member = alice(&[("reader", "")]);
+    member.attachments[0].through = Some("devs".parse().unwrap());
+    let (caller, app, account) = (Caller::Identity(Arc::new(member)), name("app"), account());
+    assert_eq!(
+        decide(&caller, Action::BatchGetImage, Some(&app), &nowhere(&account)).to_string(),
+        "allowed: reader on every repository attached to the group devs, which alice is in"
+    );
 }

@@ -28,7 +28,11 @@ fn the_time_of_decisions() {
     };
     let caller = |documents: Vec<IdentityPolicy>| {
         let attachment = Attachment { policy: "x".parse().unwrap(), prefix: RepositoryPrefix::all() };
-        let attached = |document| Attached { attachment: attachment.clone(), document: Arc::new(document) };
+        let attached = |document| Attached {
+            attachment: attachment.clone(),
+            through: None,
+            document: Arc::new(document),
+        };
         let attachments = documents.into_iter().map(attached).collect();
         Caller::Identity(Arc::new(Identity { attachments, ..identity("alice") }))
     };

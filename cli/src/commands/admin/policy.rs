@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use berth_auth::{Attachment, MAX_DOCUMENT_BYTES, PolicyName, RepositoryPrefix, UserName};
-use berth_server::{AttachedPolicy, Policy};
+use berth_auth::{Attachment, GroupName, MAX_DOCUMENT_BYTES, PolicyName, RepositoryPrefix, UserName};
+use berth_server::{AttachedPolicy, Holder, Policy};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
@@ -41,10 +41,10 @@ enum Command {
     /// List the policies there are
     #[command(after_help = "Example:\n  berth admin policy list")]
     List(FormatArgs),
-    /// Attach a policy to a user
+    /// Attach a policy to a user or a group
     #[command(after_help = "Example:\n  berth admin policy attach developer --user alice --prefix team-a/")]
     Attach(AttachmentArgs),
-    /// Detach a policy from a user
+    /// Detach a policy from a user or a group
     #[command(after_help = "Example:\n  berth admin policy detach developer --user alice --prefix team-a/")]
     Detach(AttachmentArgs),
 }
@@ -54,12 +54,33 @@ struct AttachmentArgs {
     /// reader, developer, admin, or one of your own
     #[arg(value_name = "NAME")]
     policy: PolicyName,
-    /// Whose
-    #[arg(long)]
-    user: UserName,
+    #[command(flatten)]
+    holder: HolderArgs,
     /// Of a shipped policy: which repositories, by the beginning of their names; left out: all
     #[arg(long, value_name = "PREFIX", default_value = "")]
     prefix: RepositoryPrefix,
+}
+
+/// Whose policy it is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct HolderArgs {
+    /// One user's
+    #[arg(long)]
+    user: Option<UserName>,
+    /// Everyone's in a group
+    #[arg(long)]
+    group: Option<GroupName>,
+}
+
+impl HolderArgs {
+    fn holder(&self) -> Result<Holder, Failure> {
+        match (&self.user, &self.group) {
+            (Some(user), _) => Ok(Holder::User(user.clone())),
+            (None, Some(group)) => Ok(Holder::Group(group.clone())),
+            (None, None) => Err(Failure::new("reading the arguments", "neither --user nor --group is given")),
+        }
+    }
 }
 
 /// What a policy says, in a few words.
@@ -95,27 +116,27 @@ impl PolicyArgs {
                 })
             }
             Command::Attach(args) => {
-                let tried = format!("attaching {} to {}", args.policy, args.user);
+                let holder = args.holder.holder()?;
+                let tried = format!("attaching {} to {}", args.policy, name_of(&holder));
                 match target {
                     Target::Remote(remote) => {
-                        remote.tell(&tried, Method::POST, &args.path(), Some(&args.body())).await
+                        remote.tell(&tried, Method::POST, &path_of(&holder), Some(&args.body())).await
                     }
                     Target::Offline(offline) => {
-                        let attached =
-                            offline.directory().attach(&args.user, &args.attachment(&tried)?).await;
+                        let attached = offline.directory().attach(&holder, &args.attachment(&tried)?).await;
                         attached.map_err(|error| Failure::new(&tried, error))
                     }
                 }
             }
             Command::Detach(args) => {
-                let tried = format!("detaching {} from {}", args.policy, args.user);
+                let holder = args.holder.holder()?;
+                let tried = format!("detaching {} from {}", args.policy, name_of(&holder));
                 match target {
                     Target::Remote(remote) => {
-                        remote.tell(&tried, Method::DELETE, &args.path(), Some(&args.body())).await
+                        remote.tell(&tried, Method::DELETE, &path_of(&holder), Some(&args.body())).await
                     }
                     Target::Offline(offline) => {
-                        let detached =
-                            offline.directory().detach(&args.user, &args.attachment(&tried)?).await;
+                        let detached = offline.directory().detach(&holder, &args.attachment(&tried)?).await;
                         detached.map_err(|error| Failure::new(&tried, error))
                     }
                 }
@@ -124,11 +145,21 @@ impl PolicyArgs {
     }
 }
 
-impl AttachmentArgs {
-    fn path(&self) -> String {
-        format!("/users/{}/policies", self.user)
+fn name_of(holder: &Holder) -> String {
+    match holder {
+        Holder::User(user) => user.to_string(),
+        Holder::Group(group) => format!("the group {group}"),
     }
+}
 
+fn path_of(holder: &Holder) -> String {
+    match holder {
+        Holder::User(user) => format!("/users/{user}/policies"),
+        Holder::Group(group) => format!("/groups/{group}/policies"),
+    }
+}
+
+impl AttachmentArgs {
     fn body(&self) -> AttachedPolicy {
         AttachedPolicy { policy: self.policy.to_string(), prefix: self.prefix.to_string() }
     }

@@ -2,14 +2,14 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use berth_auth::{Password, UserName};
+use berth_auth::{GroupName, Password, UserName};
 use berth_server::{AttachedPolicy, User};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::{FormatArgs, Target, table};
+use super::{FormatArgs, Target, group, table};
 use crate::failure::Failure;
 use crate::output;
 
@@ -28,6 +28,9 @@ enum Command {
         name: UserName,
         #[command(flatten)]
         password: PasswordArgs,
+        /// Put the user into this group; may be given several times
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<GroupName>,
     },
     /// List the users
     #[command(after_help = "Example:\n  berth admin user list --format json")]
@@ -61,7 +64,14 @@ struct PasswordArgs {
 impl UserArgs {
     pub(super) async fn run(&self, target: &Target) -> Result<(), Failure> {
         match &self.command {
-            Command::Add { name, password } => add(target, name, password).await,
+            Command::Add { name, password, groups } => {
+                add(target, name, password).await?;
+                // The password, which may be new and shown only once, has been told by now.
+                for group in groups {
+                    group::join(target, group, name).await?;
+                }
+                Ok(())
+            }
             Command::List(format) => {
                 let users = match target {
                     Target::Remote(remote) => remote.get::<Vec<User>>("listing the users", "/users").await?,
@@ -80,15 +90,19 @@ impl UserArgs {
 }
 
 fn print(format: FormatArgs, users: &[User]) -> Result<(), Failure> {
-    table::print(format.format, users, ["NAME", "STATE", "POLICIES"], |user| {
-        let policy = |at: &AttachedPolicy| match at.prefix.as_str() {
-            "" => at.policy.clone(),
-            prefix => format!("{} on {prefix}", at.policy),
-        };
-        let policies = user.policies.iter().map(policy).collect::<Vec<_>>().join(", ");
+    table::print(format.format, users, ["NAME", "STATE", "GROUPS", "POLICIES"], |user| {
         let state = if user.disabled { "disabled" } else { "active" };
-        [user.name.clone(), state.to_owned(), policies]
+        [user.name.clone(), state.to_owned(), user.groups.join(", "), policies(&user.policies)]
     })
+}
+
+/// Policies and where, in one cell.
+pub(super) fn policies(policies: &[AttachedPolicy]) -> String {
+    let policy = |at: &AttachedPolicy| match at.prefix.as_str() {
+        "" => at.policy.clone(),
+        prefix => format!("{} on {prefix}", at.policy),
+    };
+    policies.iter().map(policy).collect::<Vec<_>>().join(", ")
 }
 
 async fn add(target: &Target, name: &UserName, args: &PasswordArgs) -> Result<(), Failure> {
