@@ -4,6 +4,7 @@
 
 mod groups;
 mod policies;
+mod users;
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -97,6 +98,16 @@ impl Server<'_> {
             let answer = request.send().await.ok()?;
             Some((answer.status().as_u16(), answer.text().await.ok()?))
         })
+    }
+}
+
+impl Server<'_> {
+    /// The status of an answer to a bearer token, if there is one.
+    fn get_with_token(&self, path: &str, token: &str) -> Option<u16> {
+        let url = format!("http://{}{path}", self.address);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let asking = async { reqwest::Client::new().get(url).bearer_auth(token).send().await.ok() };
+        runtime.block_on(asking).map(|answer| answer.status().as_u16())
     }
 }
 

@@ -141,9 +141,33 @@ impl Directory {
     pub async fn set_password(&self, name: &UserName, password: Password) -> Result<(), Error> {
         let record = self.record(name).await?;
         let hash = self.hash(password).await?;
-        // Tokens tell old credentials from new ones by this moment, so it always moves on.
-        let now = (self.clock)().0.max(record.credentials_changed_at.0 + 1);
-        Ok(self.records.set_password(record.id, hash, Timestamp(now)).await?)
+        let now = self.moment_after(&record);
+        Ok(self.records.set_password(record.id, hash, now).await?)
+    }
+
+    /// Tokens tell old credentials from new ones by this moment, so it always moves on.
+    fn moment_after(&self, record: &IdentityRecord) -> Timestamp {
+        Timestamp((self.clock)().0.max(record.credentials_changed_at.0 + 1))
+    }
+
+    /// Lets a user do nothing until it is enabled; every token issued before is worthless for good.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub async fn disable_user(&self, name: &UserName) -> Result<(), Error> {
+        let record = self.record(name).await?;
+        let now = self.moment_after(&record);
+        Ok(self.records.set_disabled(record.id, Some(now), now).await?)
+    }
+
+    /// Lets a user that was disabled log in again.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub async fn enable_user(&self, name: &UserName) -> Result<(), Error> {
+        let record = self.record(name).await?;
+        let now = self.moment_after(&record);
+        Ok(self.records.set_disabled(record.id, None, now).await?)
     }
 
     /// Removes a user, with its tokens.

@@ -24,5 +24,6 @@ pub(crate) fn routes() -> Router<App> {
         .route("/groups/{name}/policies", post(groups::attach).delete(groups::detach))
         .route("/policies", get(policies::list))
         .route("/policies/{name}", get(policies::show).put(policies::keep).delete(policies::remove))
+        .route("/users/{name}/disabled", put(users::disable).delete(users::enable))
         .route("/users/{name}/policies", post(users::attach).delete(users::detach))
 }

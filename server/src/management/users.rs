@@ -105,6 +105,24 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+pub(crate) async fn disable(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.directory.disable_user(&name.parse()?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn enable(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.directory.enable_user(&name.parse()?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 pub(crate) async fn attach(
     _: Manager,
     State(app): State<App>,

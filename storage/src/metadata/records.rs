@@ -127,6 +127,20 @@ impl Records {
         self.0.write((id, password, now), set_password).await
     }
 
+    /// Disables an identity since `disabled_at`, or enables it; tokens issued before, and refresh
+    /// tokens, count no more.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no such identity.
+    pub async fn set_disabled(
+        &self,
+        id: String,
+        disabled_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.0.write((id, disabled_at, now), set_disabled).await
+    }
+
     /// Removes an identity with all that hangs on it.
     ///
     /// # Errors
@@ -283,6 +297,20 @@ fn set_password<'t>(
         let sql =
             "UPDATE identities SET password = $2, credentials_changed_at = $3 WHERE id = $1 RETURNING id";
         tx.row(sql, args![id, password, *now]).await?.ok_or_else(|| missing(id))?;
+        tx.run("DELETE FROM refresh_tokens WHERE identity_id = $1", args![id]).await?;
+        tx.changed(Change::Directory);
+        Ok(())
+    })
+}
+
+fn set_disabled<'t>(
+    tx: &'t mut Tx<'_>,
+    (id, disabled_at, now): &'t (String, Option<Timestamp>, Timestamp),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql =
+            "UPDATE identities SET disabled_at = $2, credentials_changed_at = $3 WHERE id = $1 RETURNING id";
+        tx.row(sql, args![id, *disabled_at, *now]).await?.ok_or_else(|| missing(id))?;
         tx.run("DELETE FROM refresh_tokens WHERE identity_id = $1", args![id]).await?;
         tx.changed(Change::Directory);
         Ok(())

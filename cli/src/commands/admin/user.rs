@@ -49,6 +49,12 @@ enum Command {
         #[command(flatten)]
         password: PasswordArgs,
     },
+    /// Let a user do nothing for now; tokens issued before are worthless at once
+    #[command(after_help = "Example:\n  berth admin user disable alice")]
+    Disable { name: UserName },
+    /// Let a disabled user log in again
+    #[command(after_help = "Example:\n  berth admin user enable alice")]
+    Enable { name: UserName },
     /// Remove a user
     #[command(after_help = "Example:\n  berth admin user rm alice")]
     Rm { name: UserName },
@@ -84,6 +90,8 @@ impl UserArgs {
             }
             Command::Show { name, format } => print(*format, &[show(target, name).await?]),
             Command::Passwd { name, password } => change_password(target, name, password).await,
+            Command::Disable { name } => disable(target, name).await,
+            Command::Enable { name } => enable(target, name).await,
             Command::Rm { name } => remove(target, name).await,
         }
     }
@@ -145,6 +153,30 @@ async fn change_password(target: &Target, name: &UserName, args: &PasswordArgs) 
         }
     }
     origin.tell(&password)
+}
+
+async fn disable(target: &Target, name: &UserName) -> Result<(), Failure> {
+    let tried = format!("disabling the user {name}");
+    match target {
+        Target::Remote(remote) => {
+            remote.tell(&tried, Method::PUT, &format!("/users/{name}/disabled"), None::<&()>).await
+        }
+        Target::Offline(offline) => {
+            offline.directory().disable_user(name).await.map_err(|error| Failure::new(&tried, error))
+        }
+    }
+}
+
+async fn enable(target: &Target, name: &UserName) -> Result<(), Failure> {
+    let tried = format!("enabling the user {name}");
+    match target {
+        Target::Remote(remote) => {
+            remote.tell(&tried, Method::DELETE, &format!("/users/{name}/disabled"), None::<&()>).await
+        }
+        Target::Offline(offline) => {
+            offline.directory().enable_user(name).await.map_err(|error| Failure::new(&tried, error))
+        }
+    }
 }
 
 async fn remove(target: &Target, name: &UserName) -> Result<(), Failure> {
