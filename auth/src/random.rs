@@ -1,6 +1,5 @@
-//! Random bytes and words, from the operating system through aws-lc-rs.
-
-use aws_lc_rs::rand;
+//! Random bytes and words, straight from the operating system: aws-lc-rs's own generator measures the
+//! processor's jitter before its first byte, which is most of a second start.
 
 use crate::Fault;
 
@@ -10,7 +9,7 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// `N` random bytes.
 pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], Fault> {
     let mut bytes = [0; N];
-    rand::fill(&mut bytes).map_err(Fault::of("drawing random bytes"))?;
+    getrandom::fill(&mut bytes).map_err(Fault::of("drawing random bytes"))?;
     Ok(bytes)
 }
 

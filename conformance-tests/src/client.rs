@@ -14,6 +14,7 @@ use crate::content::{Blob, Manifest};
 pub struct Client {
     http: reqwest::Client,
     url: String,
+    authority: Option<reqwest::Certificate>,
     credentials: Option<(String, String)>,
     tokens: Mutex<HashMap<String, String>>,
 }
@@ -37,17 +38,36 @@ pub struct Answer {
     asked: String,
 }
 
+/// No connections yet to servers that this authority vouches for.
+fn connections(authority: Option<&reqwest::Certificate>) -> reqwest::Client {
+    let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    if let Some(authority) = authority {
+        http = http.tls_certs_only([authority.clone()]);
+    }
+    http.build().expect("a client")
+}
+
 impl Client {
     pub(crate) fn new(
         url: String,
         authority: Option<&reqwest::Certificate>,
         credentials: Option<(String, String)>,
     ) -> Self {
-        let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
-        if let Some(authority) = authority {
-            http = http.tls_certs_only([authority.clone()]);
+        let authority = authority.cloned();
+        let http = connections(authority.as_ref());
+        Self { http, url, authority, credentials, tokens: Mutex::default() }
+    }
+
+    /// The same client and its tokens, with new connections: those to a server that was killed are dead.
+    #[must_use]
+    pub fn reconnected(&self) -> Self {
+        Self {
+            http: connections(self.authority.as_ref()),
+            url: self.url.clone(),
+            authority: self.authority.clone(),
+            credentials: self.credentials.clone(),
+            tokens: Mutex::new(self.tokens.lock().expect("no panic").clone()),
         }
-        Self { http: http.build().expect("a client"), url, credentials, tokens: Mutex::default() }
     }
 
     /// A request with no credentials.

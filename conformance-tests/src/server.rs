@@ -36,6 +36,7 @@ pub struct Berth {
     data: PathBuf,
     config: PathBuf,
     folder: TempDir,
+    ready_at: &'static str,
 }
 
 impl Options {
@@ -70,7 +71,13 @@ impl Options {
 
     /// Starts the server and returns when it is ready.
     #[track_caller]
-    pub fn start(mut self) -> Berth {
+    pub fn start(self) -> Berth {
+        self.start_ready_at("/readyz")
+    }
+
+    /// The same for a server that has its probes elsewhere: it is ready when this path is answered.
+    #[track_caller]
+    pub fn start_ready_at(mut self, path: &'static str) -> Berth {
         let folder = tempfile::Builder::new().prefix("berth-test-").tempdir().expect("a temporary folder");
         let authority = self.certificate.as_ref().map(|files| {
             let (certificate, key) = (files.certificate.display(), files.key.display());
@@ -83,7 +90,7 @@ impl Options {
         let data = self.data.unwrap_or_else(|| folder.path().join("data"));
         let address = free_address(if self.ipv6 { "[::1]:0" } else { "127.0.0.1:0" });
         let child = spawn(&config, &data, address, folder.path());
-        let mut berth = Berth { child, address, authority, data, config, folder };
+        let mut berth = Berth { child, address, authority, data, config, folder, ready_at: path };
         berth.await_ready();
         berth
     }
@@ -162,8 +169,19 @@ impl Berth {
     /// Asks it to stop, and returns how it ended.
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
+        self.ask_to_stop();
+        self.await_end()
+    }
+
+    /// Asks it to stop, and does not wait until it has.
+    pub fn ask_to_stop(&self) {
         let process = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(process, Signal::TERM).expect("asking the server to stop");
+    }
+
+    /// Waits for the end of a server that was asked to stop, and returns how it ended.
+    #[track_caller]
+    pub fn await_end(&mut self) -> ExitStatus {
         let status = self.child.wait_timeout(STOPPED_WITHIN).expect("waiting for the server");
         status.expect("the server stops within its own deadline")
     }
@@ -198,7 +216,7 @@ impl Berth {
             if let Some(status) = self.child.try_wait().expect("looking at the server") {
                 panic!("berth serve ended at its start: {status}");
             }
-            if std::net::TcpStream::connect(self.address).is_ok() && is_ready(&client) {
+            if std::net::TcpStream::connect(self.address).is_ok() && is_ready(&client, self.ready_at) {
                 return;
             }
             assert!(started.elapsed() < READY_WITHIN, "berth serve is not ready after {READY_WITHIN:?}");
@@ -253,13 +271,13 @@ pub(crate) fn tail(log: &str) -> &str {
 }
 
 /// Asks once, from a thread of its own: the test may be inside a runtime or not.
-fn is_ready(client: &Client) -> bool {
+fn is_ready(client: &Client, path: &str) -> bool {
     std::thread::scope(|scope| {
         let ask = || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
-                let answer = client.request(reqwest::Method::GET, "/readyz").send().await;
-                answer.is_ok_and(|answer| answer.status() == 200)
+                let answer = client.request(reqwest::Method::GET, path).send().await;
+                answer.is_ok_and(|answer| matches!(answer.status().as_u16(), 200 | 401))
             })
         };
         scope.spawn(ask).join().expect("asking whether the server is ready")

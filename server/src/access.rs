@@ -102,11 +102,12 @@ impl<A: ActionType> FromRequestParts<App> for Allowed<A> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let packed = parts.extensions.get::<Packed>().ok_or(Error::NoSuchPath)?;
-        let repository = packed.name.clone();
+        let name = parts.extensions.get::<Packed>().map(|packed| packed.name.clone());
         // Who asks comes first: a stranger does not even learn what a name may look like.
-        let asker = authenticate(parts, app, A::ACTION, repository.as_ref().ok()).await?;
-        let repository = repository?;
+        let known = name.as_ref().and_then(|name| name.as_ref().ok());
+        let asker = authenticate(parts, app, A::ACTION, known).await?;
+        // Nothing is packed where the path is no text.
+        let repository = name.ok_or(Error::NoSuchPath)??;
         check(parts, app, &asker, A::ACTION, Some(&repository))?;
         check_mount(parts, app, &asker, A::ACTION, &repository)?;
         let actor = actor_of(parts, &asker);

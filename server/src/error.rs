@@ -1,5 +1,6 @@
 //! The only place that pairs an error with a status: outcomes below, HTTP here.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -48,6 +49,9 @@ pub enum Error {
     /// The request is not what it must be.
     #[error("{1}")]
     Request(ErrorCode, String),
+    /// An upload session's id that is none, so no session ever had it.
+    #[error("the upload session's id is malformed; begin a new upload")]
+    MalformedSession,
     /// The manifest is larger than any may be.
     #[error("the manifest is larger than {0} bytes")]
     ManifestTooLarge(usize),
@@ -66,6 +70,9 @@ pub enum Error {
     /// The store's secrets were sealed under another key.
     #[error("the master key is not the one that this store was made with; restore the right file")]
     WrongMasterKey,
+    /// The key under which the store's secrets were sealed is gone.
+    #[error("the master key {} is gone; this store's secrets are sealed under it, so restore it", .0.display())]
+    MasterKeyLost(PathBuf),
     /// Cryptography failed.
     #[error(transparent)]
     Crypto(#[from] berth_auth::Fault),
@@ -100,11 +107,14 @@ impl Error {
             Self::Denied(_) => (S::FORBIDDEN, C::Denied),
             Self::Words(_) => (S::BAD_REQUEST, C::Unsupported),
             Self::Request(code, _) => (S::BAD_REQUEST, *code),
+            Self::MalformedSession => (S::NOT_FOUND, C::BlobUploadUnknown),
             Self::ManifestTooLarge(_) => (S::PAYLOAD_TOO_LARGE, C::SizeInvalid),
             Self::RangeNotSatisfiable(_) => (S::RANGE_NOT_SATISFIABLE, C::SizeInvalid),
             Self::NoSuchPath => (S::NOT_FOUND, C::Unsupported),
             Self::MethodNotAllowed | Self::DeleteDisabled => (S::METHOD_NOT_ALLOWED, C::Unsupported),
-            Self::WrongMasterKey | Self::Crypto(_) => (S::INTERNAL_SERVER_ERROR, C::Unknown),
+            Self::WrongMasterKey | Self::MasterKeyLost(_) | Self::Crypto(_) => {
+                (S::INTERNAL_SERVER_ERROR, C::Unknown)
+            }
         }
     }
 }

@@ -111,11 +111,15 @@ mod tests {
         let events = || {
             tracing::debug!(target: "berth_server::x", "ours");
             tracing::debug!(target: "hyper::proto", "theirs");
-            tracing::info!(target: "hyper::proto", "important");
+            tracing::info!(target: "hyper::proto", "chatter");
+            tracing::warn!(target: "hyper::proto", "important");
         };
         let lines = logged("debug", LogFormat::Text, events);
         assert!(
-            lines.contains("ours") && lines.contains("important") && !lines.contains("theirs"),
+            lines.contains("ours")
+                && lines.contains("important")
+                && !lines.contains("theirs")
+                && !lines.contains("chatter"),
             "{lines}"
         );
         let lines = logged("warn,hyper=debug", LogFormat::Text, events);

@@ -59,6 +59,7 @@ pub(crate) fn service(app: App, probes_too: bool) -> PackNames<Router> {
 }
 
 /// A handler that panicked is a failure like others: it is logged and answered.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn after_panic(panic: Box<dyn Any + Send>) -> Response {
     let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

@@ -20,7 +20,7 @@ use crate::state::{App, Settings};
 use crate::store::{FirstAdmin, Store};
 use crate::{probes, routes};
 
-/// How often expired uploads and condemned bytes are looked for.
+/// How often expired uploads and condemned bytes are looked for, unless uploads expire sooner.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// Why a server could not start.
@@ -46,6 +46,7 @@ pub struct Server {
     admin: Option<tokio::net::TcpListener>,
     first_admin: FirstAdmin,
     observe: ObserveLayer,
+    sweep_every: Duration,
 }
 
 impl Server {
@@ -68,7 +69,8 @@ impl Server {
         let first_admin = store.first_admin(config).await?;
         let app = App::new(store, Settings::of(config), Arc::clone(&metrics));
         let observe = ObserveLayer::new(Arc::clone(&metrics), &config.trusted_proxies);
-        Ok(Self { app, metrics, door, listener, admin, first_admin, observe })
+        let sweep_every = config.uploads.expire_after.min(SWEEP_EVERY);
+        Ok(Self { app, metrics, door, listener, admin, first_admin, observe, sweep_every })
     }
 
     /// Where it listens; the port is a real one also when 0 was asked for.
@@ -88,9 +90,9 @@ impl Server {
 
     /// Answers until `shutdown` is ready, then finishes what is under way.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { app, metrics, door, listener, admin, first_admin: _, observe } = self;
+        let Self { app, metrics, door, listener, admin, first_admin: _, observe, sweep_every } = self;
         let (stop, stopped) = watch::channel(());
-        let sweeper = tokio::spawn(sweep(app.clone(), metrics, stopped.clone()));
+        let sweeper = tokio::spawn(sweep(app.clone(), metrics, sweep_every, stopped.clone()));
         let beside = admin.map(|listener| {
             let router: Router = probes::open_routes().with_state(app.clone());
             let (door, mut stopped) = (door.clone(), stopped.clone());
@@ -111,8 +113,8 @@ impl Server {
 }
 
 /// Ends what has expired, again and again.
-async fn sweep(app: App, metrics: Arc<Metrics>, mut stopped: watch::Receiver<()>) {
-    let mut tick = interval(SWEEP_EVERY);
+async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: watch::Receiver<()>) {
+    let mut tick = interval(every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

@@ -9,12 +9,12 @@ use std::time::SystemTime;
 
 use berth_auth::{Account, Attachment, MasterKey, Password, RepositoryPrefix, ShippedPolicy, UserName};
 use berth_storage::{
-    Change, Clock, DataFolder, LocalBlobStore, ReadBudget, RegistryOptions, Telemetry, Timestamp,
+    BufferBudget, Change, Clock, DataFolder, LocalBlobStore, Records, RegistryOptions, Telemetry, Timestamp,
 };
 use secrecy::ExposeSecret;
 
 use crate::config::{Config, MetadataUrl};
-use crate::directory::{Directory, DirectoryOptions, Identities};
+use crate::directory::{Directory, DirectoryOptions, Identities, MASTER_KEY};
 use crate::error::Error;
 use crate::state::Registry;
 
@@ -38,7 +38,8 @@ impl Store {
     pub async fn open(config: &Config, telemetry: Arc<dyn Telemetry>) -> Result<Self, Error> {
         let folder = DataFolder::open(&config.data)?;
         let clock: Clock = Arc::new(|| Timestamp::from_system(SystemTime::now()));
-        let budget = ReadBudget::new(usize::try_from(config.limits.read_buffer_budget).unwrap_or(usize::MAX));
+        let budget =
+            BufferBudget::new(usize::try_from(config.limits.read_buffer_budget).unwrap_or(usize::MAX));
         let blobs = LocalBlobStore::open(&config.blobs.path, budget, Arc::clone(&telemetry))?;
         let identities = Arc::new(Identities::default());
         let observer = {
@@ -58,7 +59,7 @@ impl Store {
             issuer: config.auth.issuer.clone(),
             token_ttl: config.auth.token_ttl,
             password_hashes: config.limits.password_hashes,
-            master_key: master_key(config, &folder)?,
+            master_key: master_key(config, &folder, &registry.records()).await?,
             clock,
             identities,
             account: Account {
@@ -106,13 +107,17 @@ pub enum FirstAdmin {
 }
 
 /// The key under which secrets are sealed: the configured file's, or one made at the first start.
-fn master_key(config: &Config, folder: &DataFolder) -> Result<MasterKey, Error> {
+async fn master_key(config: &Config, folder: &DataFolder, records: &Records) -> Result<MasterKey, Error> {
     let own = folder.path("master-key");
     let path = config.auth.master_key_file.as_deref().unwrap_or(&own);
     let reading = || format!("reading the master key {}", path.display());
     match fs::read_to_string(path) {
         Ok(text) => Ok(text.parse()?),
         Err(error) if error.kind() == io::ErrorKind::NotFound && path == own => {
+            // Never another one in a lost one's place: it would open nothing.
+            if records.fact(MASTER_KEY).await?.is_some() {
+                return Err(Error::MasterKeyLost(own));
+            }
             let key = MasterKey::generate()?;
             write_secret(path, key.to_text().expose_secret())?;
             Ok(key)

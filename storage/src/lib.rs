@@ -5,6 +5,7 @@
 //! is only written down.
 
 mod blob_store;
+mod buffers;
 mod data_folder;
 mod error;
 mod ids;
@@ -16,7 +17,8 @@ mod time;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use blob_store::{BlobStore, ByteRange, ByteStream, Found, LocalBlobStore, Location, ReadBudget, Staged};
+pub use blob_store::{BlobStore, ByteRange, ByteStream, Found, LocalBlobStore, Location, Staged};
+pub use buffers::BufferBudget;
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};
 pub use ids::{Actor, UploadId};
@@ -25,7 +27,7 @@ pub use metadata::policies::PolicyRecord;
 pub use metadata::records::{
     AttachmentRecord, IdentityRecord, Records, RefreshTokenRecord, SigningKeyRecord,
 };
-pub use metadata::{Change, Metadata, Row, Tx, Unit, Value};
+pub use metadata::{Change, Metadata, Observer, Row, Tx, Unit, Value};
 pub use registry::{
     BlobInfo, BlobRead, Chunk, Creation, Page, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,
     StoredManifest, Swept, UploadStatus,

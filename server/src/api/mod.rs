@@ -57,10 +57,7 @@ impl IntoError for ParseError {
 /// What is no UUID is no session that ever was.
 impl IntoError for uuid::Error {
     fn into_error(self) -> Error {
-        Error::Request(
-            berth_oci::ErrorCode::BlobUploadUnknown,
-            "the upload session's id is malformed".to_owned(),
-        )
+        Error::MalformedSession
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::settings::Origin;
 
-/// A configuration that can't be used; shows as one sentence that says where, what and what to do.
+/// A configuration that can't be used; shows as where, what and what to do. Whoever reads a configuration
+/// says so in front.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
@@ -20,19 +21,19 @@ impl ConfigError {
             Origin::Default | Origin::File { .. } => &what,
         };
         Self(match origin {
-            Origin::Default => format!("reading the configuration: {what}"),
+            Origin::Default => what.to_owned(),
             Origin::File { .. } | Origin::Environment(_) | Origin::Flag(_) => {
-                format!("reading the configuration: {origin}: {what}")
+                format!("{origin}: {what}")
             }
         })
     }
 
     pub(super) fn syntax(origin: &Origin, what: &str) -> Self {
-        Self(format!("reading the configuration: {origin}: not TOML: {}", what.replace('\n', ", ")))
+        Self(format!("{origin}: not TOML: {}", what.replace('\n', ", ")))
     }
 
     pub(super) fn unreadable(file: &str, error: &std::io::Error) -> Self {
-        Self(format!("reading the configuration {file}: {error}; name an existing file with --config"))
+        Self(format!("{file}: {error}; name an existing file with --config"))
     }
 }
 

@@ -27,7 +27,7 @@ fn config(file: &str, environment: &[(&str, &str)]) -> Config {
 
 fn file_error(file: &str) -> String {
     let error = load(file, &[], Flags::default()).unwrap_err();
-    error.strip_prefix("reading the configuration: berth.toml, ").unwrap_or(&error).to_owned()
+    error.strip_prefix("berth.toml, ").unwrap_or(&error).to_owned()
 }
 
 fn variable_error(name: &str, value: &str) -> String {
@@ -220,7 +220,7 @@ fn a_value_of_the_wrong_kind_names_its_variable_or_flag() {
     let flags = Flags { listen: Some("nowhere".to_owned()), ..Flags::default() };
     assert_eq!(
         load("", &[], flags).unwrap_err(),
-        "reading the configuration: --listen: 'nowhere' is not an address with a port; write it like 127.0.0.1:5000 or :5000"
+        "--listen: 'nowhere' is not an address with a port; write it like 127.0.0.1:5000 or :5000"
     );
 }
 
@@ -331,7 +331,7 @@ fn a_missing_file_is_one_sentence() {
     let error = Config::load(Some(Path::new("/nowhere/berth.toml")), [], Flags::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "reading the configuration /nowhere/berth.toml: No such file or directory (os error 2); \
+        "/nowhere/berth.toml: No such file or directory (os error 2); \
          name an existing file with --config"
     );
 }

@@ -74,12 +74,12 @@ impl LogLevel {
         &self.0
     }
 
-    /// The filter that it stands for. A bare level is for this program: below `info`, libraries
-    /// say too much.
+    /// The filter that it stands for. A bare level is for this program: of libraries only what
+    /// goes wrong is worth a line.
     pub(crate) fn targets(&self) -> Targets {
         match self.0.parse::<LevelFilter>() {
             Ok(level) => {
-                Targets::new().with_default(level.min(LevelFilter::INFO)).with_target("berth", level)
+                Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("berth", level)
             }
             Err(_) => self.0.parse().unwrap_or_default(),
         }

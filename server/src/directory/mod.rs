@@ -33,6 +33,8 @@ use berth_storage::Records;
 const TOKENS: usize = 10_000;
 /// What the private half of a signing key is sealed for.
 const SIGNING_KEY: &str = "signing key";
+/// The fact that tells which master key the store was made with.
+pub(crate) const MASTER_KEY: &str = "master_key";
 
 /// Who there is and what they may do.
 pub struct Directory {
@@ -79,7 +81,7 @@ impl Directory {
         let DirectoryOptions { issuer, token_ttl, password_hashes, master_key, clock, identities, account } =
             options;
         let fingerprint = master_key.fingerprint()?;
-        if records.note_once("master_key", fingerprint.clone()).await? != fingerprint {
+        if records.note_once(MASTER_KEY, fingerprint.clone()).await? != fingerprint {
             return Err(Error::WrongMasterKey);
         }
         let (key, known) = signing_keys(&records, &master_key, clock()).await?;

@@ -11,8 +11,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// What is still read, and for how long, after the last answer. Closing a socket that holds unread
 /// bytes resets it, and a client that is still sending then says 'broken pipe' and never sees the
-/// refusal. A manifest that is just too large (4 MiB and a bit) must fit.
-const LINGER_BYTES: usize = 8 << 20;
+/// refusal. Buffers on the way hold some MiB already, and a client that is busy sending a layer when
+/// the disk fills up sends many more before it looks for an answer.
+const LINGER_BYTES: usize = 64 << 20;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Fails writes that a client leaves unread, and closes gently.

@@ -92,7 +92,7 @@ impl Record {
                     route = self.route.template(),
                     status = self.status,
                     bytes = self.sent,
-                    duration_ms = took.as_secs_f64() * 1000.0,
+                    duration_ms = took.as_micros() as f64 / 1000.0,
                     client = self.client.map(tracing::field::display),
                     request_id = %self.id,
                     identity = self.identity.as_deref(),

@@ -17,12 +17,13 @@ use berth_oci::Digest;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
+use rustix::fs::{FlockOperation, flock};
 use uuid::Uuid;
 
 use super::read::stream_file;
-use super::{BlobStore, ByteRange, ByteStream, Found, Location, ReadBudget, Staged};
+use super::{BlobStore, ByteRange, ByteStream, Found, Location, Staged};
 use crate::error::{Fault, OrFault};
-use crate::{Telemetry, blocking};
+use crate::{BufferBudget, Telemetry, blocking};
 
 /// Bytes are handed to the disk while more arrive, this many at a time, so that the last fsync has
 /// little left to do.
@@ -32,7 +33,7 @@ const FLUSH_EVERY: u64 = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub struct LocalBlobStore {
     root: Arc<Path>,
-    budget: ReadBudget,
+    budget: BufferBudget,
     telemetry: Arc<dyn Telemetry>,
 }
 
@@ -56,6 +57,24 @@ impl Open {
         Self { file, failed: Mutex::new(None) }
     }
 
+    /// Opens a staged file for appending at `offset`, once nobody else has it open: a writer that
+    /// was stalled until its claim ran out would go on writing between the bytes of the next.
+    fn at(path: &Path, offset: u64) -> io::Result<Arc<Self>> {
+        let file = OpenOptions::new().create(offset == 0).append(true).mode(0o600).open(path)?;
+        flock(&file, FlockOperation::LockExclusive)?;
+        Ok(Arc::new(Self::new(file)))
+    }
+
+    /// Takes off what lies behind `offset`.
+    fn cut(&self, offset: u64) -> io::Result<()> {
+        let length = self.file.metadata()?.len();
+        if length < offset {
+            let why = format!("{length} bytes are staged where {offset} were saved");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
+        }
+        if length > offset { self.file.set_len(offset) } else { Ok(()) }
+    }
+
     /// Waits until everything written is on the disk.
     fn flush(&self) -> io::Result<()> {
         let mut failed = self.failed.lock();
@@ -73,7 +92,7 @@ impl LocalBlobStore {
     ///
     /// # Errors
     /// When the folder can't be made.
-    pub fn open(root: &Path, budget: ReadBudget, telemetry: Arc<dyn Telemetry>) -> Result<Self, Fault> {
+    pub fn open(root: &Path, budget: BufferBudget, telemetry: Arc<dyn Telemetry>) -> Result<Self, Fault> {
         let uploads = root.join("uploads");
         fs::create_dir_all(&uploads).or_fault(|| format!("making the folder {}", uploads.display()))?;
         Ok(Self { root: root.into(), budget, telemetry })
@@ -111,21 +130,16 @@ impl BlobStore for LocalBlobStore {
         let offset = staged.length;
         let open = staged.handle.open.clone();
         let write = blocking("appending to an upload", move || {
-            let open = open.map_or_else(|| open_at(&path, offset).map(Open::new).map(Arc::new), Ok)?;
+            let open = open.map_or_else(|| Open::at(&path, offset), Ok)?;
+            open.cut(offset)?;
             let written = write_all_vectored(&open.file, &bytes);
-            if written.is_err() {
-                // Without the half-written tail the next attempt begins where this one did.
-                let _ = open.file.set_len(offset);
-            }
-            written.map(|count| (open, count))
+            Ok::<_, io::Error>((open, written))
         });
-        let (open, count) = match self.timed("append", write).await? {
-            Ok(written) => written,
-            Err(error) => {
-                staged.handle = Handle::default();
-                return Err(Fault::new(format!("appending to upload {}", staged.id), error));
-            }
-        };
+        let doing = || format!("appending to upload {}", staged.id);
+        let (open, written) = self.timed("append", write).await?.or_fault(doing)?;
+        // Kept also when writing failed, for `sync` to flush what earlier appends wrote.
+        staged.handle.open = Some(Arc::clone(&open));
+        let count = written.or_fault(doing)?;
         staged.length += count;
         let handle = &mut staged.handle;
         if staged.length - handle.flushed >= FLUSH_EVERY && !open.failed.is_locked() {
@@ -134,7 +148,6 @@ impl BlobStore for LocalBlobStore {
             // Only a head start; `sync` and `seal` flush again, and it is they who report errors.
             tokio::task::spawn_blocking(move || drop(early.flush()));
         }
-        handle.open = Some(open);
         Ok(())
     }
 
@@ -194,18 +207,6 @@ impl BlobStore for LocalBlobStore {
     }
 }
 
-/// Opens a staged file for appending at `offset`, without what lies behind it.
-fn open_at(path: &Path, offset: u64) -> io::Result<File> {
-    let file = OpenOptions::new().create(offset == 0).append(true).mode(0o600).open(path)?;
-    let length = file.metadata()?.len();
-    if length < offset {
-        let why = format!("{length} bytes are staged where {offset} were saved");
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
-    }
-    file.set_len(offset)?;
-    Ok(file)
-}
-
 fn write_all_vectored(mut file: &File, bytes: &[Bytes]) -> io::Result<u64> {
     let total = bytes.iter().map(|piece| piece.len() as u64).sum();
     let mut slices: Vec<IoSlice<'_>> = bytes.iter().map(|piece| IoSlice::new(piece)).collect();
@@ -223,16 +224,16 @@ fn write_all_vectored(mut file: &File, bytes: &[Bytes]) -> io::Result<u64> {
 }
 
 fn seal_file(open: Option<Arc<Open>>, length: u64, from: &Path, to: &Path) -> io::Result<()> {
-    let open = match open {
-        Some(open) => open,
-        None => match open_at(from, length) {
-            Ok(file) => Arc::new(Open::new(file)),
-            // A crash came between the rename and the row: it is where it belongs already.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {
-                Arc::new(Open::new(File::open(to)?))
-            }
-            Err(error) => return Err(error),
-        },
+    let open = match open.map_or_else(|| Open::at(from, length), Ok) {
+        // A crash came between the rename and the row: it is where it belongs already.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {
+            Arc::new(Open::new(File::open(to)?))
+        }
+        opened => {
+            let open = opened?;
+            open.cut(length)?;
+            open
+        }
     };
     open.flush()?;
     let folder = to.parent().ok_or(io::ErrorKind::InvalidInput)?;

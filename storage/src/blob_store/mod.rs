@@ -1,6 +1,5 @@
 //! Bytes and places; no repository, no tag, no name for people.
 
-mod buffers;
 mod local;
 mod read;
 
@@ -14,7 +13,6 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-pub use buffers::ReadBudget;
 pub use local::LocalBlobStore;
 
 use crate::error::Fault;

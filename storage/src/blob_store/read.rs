@@ -10,14 +10,14 @@ use futures_util::stream::{self, StreamExt};
 use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::buffers::{Buffer, Filled, LARGEST, ReadBudget, SMALLEST};
 use super::{ByteRange, ByteStream};
+use crate::buffers::{Buffer, BufferBudget, Filled, LARGEST, SMALLEST};
 use crate::error::Fault;
 
 struct Reading {
     file: Arc<File>,
     name: Arc<str>,
-    budget: ReadBudget,
+    budget: BufferBudget,
     next: u64,
     end: u64,
     size: usize,
@@ -25,7 +25,7 @@ struct Reading {
 }
 
 /// The bytes of `range` of `file`, which `name` names in errors.
-pub(super) fn stream_file(file: File, name: &str, range: ByteRange, budget: &ReadBudget) -> ByteStream {
+pub(super) fn stream_file(file: File, name: &str, range: ByteRange, budget: &BufferBudget) -> ByteStream {
     let reading = Reading {
         file: Arc::new(file),
         name: name.into(),

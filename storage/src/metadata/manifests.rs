@@ -65,13 +65,20 @@ pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t,
         let PutManifest { name, digest, tags, manifest, actor, now, .. } = put;
         let repository = repositories::get_or_create(tx, name, put.creation, actor, *now).await?;
         let sql = "SELECT media_type, deleted_at FROM manifests WHERE repository_id = $1 AND digest = $2";
-        let here = match tx.row(sql, args![&repository, digest]).await? {
+        let before = tx.row(sql, args![&repository, digest]).await?;
+        let here = match &before {
             Some(row) => row.text(0)? == manifest.media_type.as_str() && row.int_or_null(1)?.is_none(),
             None => false,
         };
         if !here {
             insert(tx, &repository, put).await?;
             tx.changed(Change::Reference(name.clone(), digest.as_str().to_owned()));
+        }
+        if !here && before.is_some() {
+            // It was here as another type, which its tags lead to no more.
+            for tag in tags::all_of(tx, &repository, digest).await? {
+                tx.changed(Change::Reference(name.clone(), tag.as_str().to_owned()));
+            }
         }
         let tagging = Tagging { name, repository: &repository, digest, actor, now: *now };
         for tag in tags {

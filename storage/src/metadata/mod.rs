@@ -45,6 +45,9 @@ pub enum Change {
     Directory,
 }
 
+/// Told of what a COMMIT changed, after it and before anyone gets an answer.
+pub type Observer = Arc<dyn Fn(&[Change]) + Send + Sync>;
+
 /// The database.
 #[derive(Clone)]
 pub struct Metadata {
@@ -59,7 +62,7 @@ impl Metadata {
     /// When the file can't be opened, or is of a newer version of berth.
     pub fn open_sqlite(
         path: &Path,
-        observer: Arc<dyn Fn(&[Change]) + Send + Sync>,
+        observer: Observer,
         telemetry: Arc<dyn Telemetry>,
     ) -> Result<Self, Fault> {
         let engine = Arc::new(Sqlite::open(path, observer, Arc::clone(&telemetry))?);

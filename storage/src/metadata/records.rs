@@ -201,6 +201,14 @@ impl Records {
         self.0.read((hash, now), refresh_token).await
     }
 
+    /// A fact that was noted about the store; none when it never was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn fact(&self, name: &'static str) -> Result<Option<String>, Error> {
+        self.0.read(name, store::fact).await
+    }
+
     /// Notes a fact about the store unless it was noted before; gives what stands there.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Change, Tx, Unit};
+use super::{Change, Observer, Tx, Unit};
 use crate::Telemetry;
 use crate::error::{Error, Fault, OrFault};
 
@@ -25,9 +25,6 @@ const GROUP: usize = 256;
 const GROUP_TIME: Duration = Duration::from_millis(10);
 /// Statements kept prepared on each connection; there are fewer than that in this crate.
 const STATEMENTS: usize = 128;
-
-/// Told after each COMMIT, before anyone gets an answer.
-pub(super) type Observer = Arc<dyn Fn(&[Change]) + Send + Sync>;
 
 /// An SQLite database that only this process has open.
 pub(super) struct Sqlite {
@@ -44,9 +41,7 @@ impl Sqlite {
         telemetry: Arc<dyn Telemetry>,
     ) -> Result<Self, Fault> {
         let mut writer = connect(path)?;
-        embedded::migrations::runner()
-            .run(&mut writer)
-            .or_fault(|| format!("bringing the database {} up to date", path.display()))?;
+        embedded::migrations::runner().run(&mut writer).map_err(|error| not_up_to_date(path, error))?;
         let (queue, jobs) = mpsc::channel(4 * GROUP);
         thread::Builder::new()
             .name("berth-writer".to_owned())
@@ -90,6 +85,18 @@ fn run<A, T>(unit: Unit<A, T>, tx: &mut Tx<'_>, args: &A) -> Result<T, Error> {
     unit(tx, args).now_or_never().unwrap_or_else(|| {
         Err(Fault::because("running a unit of work", "it awaited something other than SQL").into())
     })
+}
+
+fn not_up_to_date(path: &Path, error: refinery::Error) -> Fault {
+    let doing = format!("bringing the database {} up to date", path.display());
+    match error.kind() {
+        refinery::error::Kind::MissingVersion(migration) => {
+            let version = migration.version();
+            let why = format!("its schema is {version}, of a newer berth than this one; start that version");
+            Fault::because(doing, why)
+        }
+        _ => Fault::new(doing, error),
+    }
 }
 
 fn connect(path: &Path) -> Result<Connection, Fault> {

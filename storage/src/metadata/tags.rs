@@ -92,6 +92,12 @@ pub(crate) fn delete<'t>(tx: &'t mut Tx<'_>, delete: &'t DeleteTag) -> BoxFuture
     })
 }
 
+/// Every tag of a manifest.
+pub(crate) async fn all_of(tx: &mut Tx<'_>, repository: &str, digest: &Digest) -> Result<Vec<Tag>, Fault> {
+    let sql = "SELECT name FROM tags WHERE repository_id = $1 AND digest = $2";
+    tx.rows(sql, args![repository, digest]).await?.iter().map(|row| row.parsed(0)).collect()
+}
+
 /// Removes every tag of a manifest.
 pub(crate) async fn delete_all_of(tx: &mut Tx<'_>, tagging: &Tagging<'_>) -> Result<(), Fault> {
     let Tagging { name, repository, digest, actor, now } = tagging;

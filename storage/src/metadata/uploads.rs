@@ -120,7 +120,13 @@ pub(crate) fn claim<'t>(tx: &'t mut Tx<'_>, claim: &'t Claim) -> BoxFuture<'t, R
         if row.text_or_null(0)?.is_some() && row.int(1)? > now.0 {
             return Err(Error::UploadBusy);
         }
-        let (received, sealing_before) = (row.size(2)?, row.parsed_or_null(3)?);
+        let (received, sealing_before) = (row.size(2)?, row.parsed_or_null::<Digest>(3)?);
+        let other = sealing_before.as_ref().zip(sealing.as_ref()).is_some_and(|(was, is)| was != is);
+        if other {
+            // A request that broke off may have sealed it as something else, and only this row
+            // leads there: it can't be sealed as anything else.
+            return Err(Error::UploadUnknown(*id));
+        }
         if let Some(first) = first.filter(|first| *first != received) {
             return Err(Error::ChunkOutOfOrder { first, received });
         }
@@ -167,6 +173,18 @@ pub(crate) fn save<'t>(tx: &'t mut Tx<'_>, save: &'t Save) -> BoxFuture<'t, Resu
             save.sealing.as_ref(),
         ];
         tx.row(sql, args).await?.map(drop).ok_or(Error::UploadUnknown(save.id))
+    })
+}
+
+/// Gives up a writer's claim; the session stays as it was saved last.
+pub(crate) fn release<'t>(
+    tx: &'t mut Tx<'_>,
+    (id, writer): &'t (UploadId, String),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql = "UPDATE uploads SET writer = NULL, writer_until = 0 WHERE id = $1 AND writer = $2";
+        tx.run(sql, args![id, writer]).await?;
+        Ok(())
     })
 }
 

@@ -21,8 +21,11 @@ pub use uploads::{Chunk, UploadStatus};
 use crate::error::{Error, Fault};
 use crate::metadata::records::Records;
 use crate::metadata::uploads as session_rows;
-use crate::{BlobStore, Change, Clock, Metadata, Telemetry, Timestamp};
+use crate::{BlobStore, BufferBudget, Change, Clock, Metadata, Observer, Telemetry, Timestamp};
 use cache::ManifestCache;
+
+/// How much memory all uploads together may use for more than the smallest buffers, in bytes.
+const UPLOAD_BUFFERS: usize = 12 << 20;
 
 /// Whether a push may make the repository it goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,7 @@ pub struct RegistryOptions {
     /// The present moment.
     pub clock: Clock,
     /// Told of every committed change besides the registry's own caches.
-    pub observer: Arc<dyn Fn(&[Change]) + Send + Sync>,
+    pub observer: Observer,
     /// Told how long things take.
     pub telemetry: Arc<dyn Telemetry>,
 }
@@ -109,6 +112,7 @@ struct Shared<B> {
     clock: Clock,
     telemetry: Arc<dyn Telemetry>,
     uploads_expire_after: Duration,
+    upload_buffers: BufferBudget,
 }
 
 impl<B> Clone for Registry<B> {
@@ -149,6 +153,7 @@ impl<B: BlobStore> Registry<B> {
                 clock: options.clock,
                 telemetry: options.telemetry,
                 uploads_expire_after: options.uploads_expire_after,
+                upload_buffers: BufferBudget::new(UPLOAD_BUFFERS),
             }),
         })
     }
@@ -171,8 +176,13 @@ impl<B: BlobStore> Registry<B> {
         (self.shared.clock)()
     }
 
-    fn metadata(&self) -> &Metadata {
+    pub(crate) fn metadata(&self) -> &Metadata {
         &self.shared.metadata
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn blob_store(&self) -> &B {
+        &self.shared.blobs
     }
 }
 

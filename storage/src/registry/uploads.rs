@@ -1,6 +1,7 @@
 //! Pushing a blob: sessions that any process can go on with.
 //!
-//! Bytes are hashed and appended side by side while more arrive. A session is saved at least every
+//! Bytes are copied into buffers from a common budget, and hashed and appended side by side while
+//! more arrive, so memory does not grow with uploads. A session is saved at least every
 //! [`SAVE_BYTES`] or [`SAVE_TIME`] and whenever a request ends, also when its connection broke, so
 //! the work runs in a task of its own that nobody's going away can stop.
 
@@ -12,14 +13,16 @@ use bytes::Bytes;
 use futures_util::future::join;
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::{Creation, Registry, fault};
-use crate::error::{Error, Fault};
+use crate::buffers::{Filled, LARGEST, SMALLEST};
+use crate::error::{Error, Fault, FaultKind};
 use crate::ids::new_id;
 use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
-use crate::{Actor, BlobStore, ByteRange, Location, UploadId, blocking};
+use crate::{Actor, BlobStore, ByteRange, Location, Timestamp, UploadId, blocking};
 
 /// A session is saved at least every so many bytes: a killed server takes back no more.
 const SAVE_BYTES: u64 = 32 * 1024 * 1024;
@@ -27,8 +30,8 @@ const SAVE_BYTES: u64 = 32 * 1024 * 1024;
 const SAVE_TIME: Duration = Duration::from_secs(5);
 /// A writer that was killed blocks its session no longer than this.
 const CLAIM_TIME: Duration = Duration::from_secs(20);
-/// How many bytes are hashed and written at a time.
-const BATCH: usize = 256 * 1024;
+/// How many bytes are hashed before others get their turn on the same thread.
+const HASHED_AT_ONCE: usize = 64 * 1024;
 /// Up to here both algorithms are kept, because the final request may be the first to name one.
 const BOTH_UNTIL: u64 = 16 * 1024 * 1024;
 
@@ -143,7 +146,7 @@ impl<B: BlobStore> Registry<B> {
     }
 
     /// Ends an upload with its last bytes, if any: it becomes the blob `digest` of the repository.
-    /// A refused request changes nothing.
+    /// A refused request changes nothing; where only the repository may not be made, the bytes stay.
     ///
     /// # Errors
     /// [`Error::DigestMismatch`], and all of [`Registry::append_upload`].
@@ -212,8 +215,10 @@ struct Writer<'r, B> {
     name: String,
     session: Session,
     before: Session,
+    /// What the database and the disk hold for sure.
+    saved: Session,
+    claimed_until: Timestamp,
     save_at: Instant,
-    saved: u64,
 }
 
 impl<'r, B: BlobStore> Writer<'r, B> {
@@ -225,6 +230,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         sealing: Option<Digest>,
     ) -> Result<Self, Error> {
         let (name, now) = (new_id(), registry.now());
+        let claimed_until = now.after(CLAIM_TIME);
         let claim = Claim {
             id,
             repository: repository.clone(),
@@ -232,14 +238,14 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             first,
             sealing: sealing.clone(),
             now,
-            until: now.after(CLAIM_TIME),
+            until: claimed_until,
         };
         let before = registry.metadata().write(claim, uploads::claim).await?;
         let mut session = before.clone();
         session.sealing = sealing.or(session.sealing);
-        let saved = session.received;
+        let saved = before.clone();
         let save_at = Instant::now() + SAVE_TIME;
-        Ok(Self { registry, repository, id, name, session, before, save_at, saved })
+        Ok(Self { registry, repository, id, name, session, before, claimed_until, save_at, saved })
     }
 
     /// Takes in a body: while one batch is hashed and written, the next is received.
@@ -247,45 +253,57 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     where
         S: Stream<Item = Result<Bytes, String>> + Send + Unpin,
     {
-        let (batches, mut received) = mpsc::channel::<Vec<Bytes>>(1);
+        let (batches, mut received) = mpsc::channel::<Bytes>(1);
+        let budget = self.registry.shared.upload_buffers.clone();
         let collecting = async move {
-            let (mut batch, mut size, mut total) = (Vec::new(), 0, 0u64);
-            let end = loop {
-                match body.next().await {
-                    Some(Ok(bytes)) => {
-                        total += bytes.len() as u64;
-                        if announced.is_some_and(|announced| total > announced) {
-                            // Nothing of a chunk that is too long counts.
-                            return Ok(Some(total));
-                        }
-                        size += bytes.len();
-                        batch.push(bytes);
-                    }
-                    Some(Err(why)) => break Err(why),
-                    None => break Ok((total < announced.unwrap_or(0)).then_some(total)),
-                }
-                if size >= BATCH {
-                    size = 0;
-                    if batches.send(std::mem::take(&mut batch)).await.is_err() {
-                        // Storing failed, and says why itself.
-                        return Ok(None);
-                    }
-                }
-            };
-            if !batch.is_empty() {
-                let _ = batches.send(batch).await;
-            }
-            end
-        };
-        let storing = async {
+            let (mut size, mut total) = (SMALLEST, 0u64);
+            let mut rest = Bytes::new();
             loop {
-                match timeout_at(self.save_at, received.recv()).await {
-                    Ok(Some(batch)) => self.store(batch).await?,
-                    Ok(None) => return Ok(()),
-                    Err(_) => self.save(Some(CLAIM_TIME)).await?,
+                // A place in the queue first: one buffer is stored while one is filled, and no third.
+                // Storing failed when there is none, and says why itself.
+                let Ok(place) = batches.reserve().await else { return Ok(None) };
+                let mut buffer = Filled::new(budget.take(size));
+                let end = loop {
+                    buffer.take_from(&mut rest);
+                    if buffer.is_full() {
+                        break None;
+                    }
+                    match body.next().await {
+                        Some(Ok(bytes)) => {
+                            total += bytes.len() as u64;
+                            if announced.is_some_and(|announced| total > announced) {
+                                // Nothing of a chunk that is too long counts.
+                                return Ok(Some(total));
+                            }
+                            rest = bytes;
+                        }
+                        Some(Err(why)) => break Some(Err(why)),
+                        None => break Some(Ok((total < announced.unwrap_or(0)).then_some(total))),
+                    }
+                };
+                // Nothing is no reason to open a place that may have been sealed already.
+                if !buffer.as_ref().is_empty() {
+                    place.send(Bytes::from_owner(buffer));
                 }
-                if Instant::now() >= self.save_at || self.session.received - self.saved >= SAVE_BYTES {
-                    self.save(Some(CLAIM_TIME)).await?;
+                if let Some(end) = end {
+                    return end;
+                }
+                size = (size * 2).min(LARGEST);
+            }
+        };
+        let writer = &mut *self;
+        // Owns the receiver, so that collecting ends too when storing fails.
+        let storing = async move {
+            loop {
+                match timeout_at(writer.save_at, received.recv()).await {
+                    Ok(Some(batch)) => writer.store(batch).await?,
+                    Ok(None) => return Ok(()),
+                    Err(_) => writer.save(Some(CLAIM_TIME)).await?,
+                }
+                if Instant::now() >= writer.save_at
+                    || writer.session.received - writer.saved.received >= SAVE_BYTES
+                {
+                    writer.save(Some(CLAIM_TIME)).await?;
                 }
             }
         };
@@ -301,21 +319,29 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         }
     }
 
+    /// Renews a claim of which little is left. It may have run out and be another's by now (this
+    /// machine slept, say), and a write would fall between the bytes of that one.
+    async fn hold_claim(&mut self) -> Result<(), Error> {
+        let soon = self.registry.now().after(CLAIM_TIME / 2);
+        if soon >= self.claimed_until { self.save(Some(CLAIM_TIME)).await } else { Ok(()) }
+    }
+
     /// Hashes and appends a batch, side by side; both happened or neither.
-    async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), Error> {
+    async fn store(&mut self, batch: Bytes) -> Result<(), Error> {
+        self.hold_claim().await?;
         let session = &mut self.session;
-        let (mut hashers, pieces) = (session.hashers.clone(), batch.clone());
-        let hashing = blocking("hashing an upload", move || {
-            for hasher in &mut hashers {
-                pieces.iter().for_each(|piece| hasher.update(piece));
+        let (mut hashers, size) = (session.hashers.clone(), batch.len() as u64);
+        let appending = self.registry.shared.blobs.append(&mut session.staged, vec![batch.clone()]);
+        // Here and not on a thread that may block: a piece takes as long as the hop there and back.
+        let hashing = async {
+            for piece in batch.chunks(HASHED_AT_ONCE) {
+                hashers.iter_mut().for_each(|hasher| hasher.update(piece));
+                yield_now().await;
             }
-            hashers
-        });
-        let size: u64 = batch.iter().map(|piece| piece.len() as u64).sum();
-        let appending = self.registry.shared.blobs.append(&mut session.staged, batch);
-        let (hashed, appended) = join(hashing, appending).await;
+        };
+        let (appended, ()) = join(appending, hashing).await;
         appended?;
-        session.hashers = hashed?;
+        session.hashers = hashers;
         session.received += size;
         if session.received > BOTH_UNTIL {
             let kept = session.algorithm.unwrap_or(Algorithm::Sha256);
@@ -341,30 +367,71 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             keep_until: keep.map(|keep| now.after(keep)),
         };
         self.registry.metadata().write(save, uploads::save).await?;
-        self.saved = self.session.received;
+        self.claimed_until = now.after(keep.unwrap_or_default());
+        self.saved = self.session.clone();
         self.save_at = Instant::now() + SAVE_TIME;
         Ok(())
     }
 
     /// Leaves the session to the next request.
     async fn leave(mut self) -> Result<UploadStatus, Error> {
-        self.save(None).await?;
+        if let Err(error) = self.save(None).await {
+            self.let_go().await;
+            return Err(error);
+        }
         Ok(UploadStatus { id: self.id, received: self.session.received })
     }
 
-    /// Leaves the session after `error`: with what had come when the body merely broke off or the
-    /// disk was full, else as it was before this request.
+    /// Leaves the session after `error`, before anything was sealed: with what had come when the
+    /// body merely broke off or the disk was full, else as it was before this request.
     async fn leave_after(mut self, error: Error) -> Error {
-        if !matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
+        if matches!(error, Error::BodyBroken { .. } | Error::Fault(_)) {
+            self.session.sealing.clone_from(&self.before.sealing);
+        } else {
             self.session = self.before.clone();
         }
-        if let Err(error) = self.save(None).await {
+        let mut left = self.save(None).await;
+        if matches!(&left, Err(Error::Fault(fault)) if fault.kind() == FaultKind::Full) {
+            left = self.fall_back().await;
+        }
+        if let Err(error) = left {
             warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
+            self.let_go().await;
         }
         error
     }
 
-    async fn finish(self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
+    /// Gives up what came since the last save, for the room on the disk that saving takes.
+    async fn fall_back(&mut self) -> Result<(), Error> {
+        // Whoever claimed it meanwhile may be writing where this would cut.
+        if self.registry.now() >= self.claimed_until {
+            return Err(Error::UploadBusy);
+        }
+        self.session = self.saved.clone();
+        self.session.sealing.clone_from(&self.before.sealing);
+        // Appending, even nothing, cuts off what lies behind.
+        self.registry.shared.blobs.append(&mut self.session.staged, Vec::new()).await?;
+        self.save(None).await
+    }
+
+    /// Leaves the session with what had come and what it was being sealed as.
+    async fn leave_as_is_after(mut self, error: Error) -> Error {
+        if let Err(error) = self.save(None).await {
+            warn!(upload = %self.id, %error, "an upload session could not be saved; it can go on from its last save");
+            self.let_go().await;
+        }
+        error
+    }
+
+    /// Lets the next request go on from the last save, without waiting for the claim to run out.
+    async fn let_go(&self) {
+        let released = self.registry.metadata().write((self.id, self.name.clone()), uploads::release).await;
+        if let Err(error) = released {
+            warn!(upload = %self.id, %error, "an upload session stays claimed until its claim runs out");
+        }
+    }
+
+    async fn finish(mut self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
         let known = self.session.hashers.iter().find(|hasher| hasher.algorithm() == digest.algorithm());
         if let Some(hasher) = known {
             let actual = hasher.clone().finish();
@@ -375,12 +442,19 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             }
         }
         let is_known = known.is_some();
+        if let Err(error) = self.hold_claim().await {
+            return Err(self.leave_after(error).await);
+        }
         let location = match self.registry.shared.blobs.seal(&self.session.staged, digest).await {
             Ok(location) => location,
-            Err(fault) => return Err(self.leave_after(fault.into()).await),
+            Err(fault) => return Err(self.leave_as_is_after(fault.into()).await),
         };
         if !is_known {
-            self.read_back(&location, digest).await?;
+            match self.read_back(&location, digest).await {
+                Ok(None) => {}
+                Ok(Some(actual)) => return Err(self.abandon(digest, actual).await),
+                Err(error) => return Err(self.leave_as_is_after(error).await),
+            }
         }
         let finish = Finish {
             id: self.id,
@@ -395,14 +469,14 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         };
         match self.registry.metadata().write(finish, uploads::finish).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.leave_after(error).await),
+            // The bytes have left their staging place: only what they were sealed as leads to them.
+            Err(error) => Err(self.leave_as_is_after(error).await),
         }
     }
 
     /// Hashes what was sealed: the final request was the first to name this algorithm, and too
-    /// much had come to keep both. What turns out to be something else is thrown away, for its
-    /// bytes have left their staging place.
-    async fn read_back(&self, location: &Location, digest: &Digest) -> Result<(), Error> {
+    /// much had come to keep both. Gives the digest it has instead, if it is another.
+    async fn read_back(&self, location: &Location, digest: &Digest) -> Result<Option<Digest>, Error> {
         let range = ByteRange { first: 0, end: self.session.received };
         let bytes = self.registry.shared.blobs.read(location, range).await?;
         let mut bytes = bytes.ok_or_else(|| fault("reading back an upload", "its bytes are gone"))?;
@@ -416,11 +490,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             .await?;
         }
         let actual = hasher.finish();
-        if actual == *digest {
-            return Ok(());
-        }
+        Ok((actual != *digest).then_some(actual))
+    }
+
+    /// Throws away what turned out to be something else when it was read back, for its bytes have
+    /// left their staging place.
+    async fn abandon(self, expected: &Digest, actual: Digest) -> Error {
         let ended = (self.id, self.name.clone(), self.registry.now());
-        self.registry.metadata().write(ended, uploads::abandon).await?;
-        Err(Error::DigestMismatch { expected: digest.clone(), actual })
+        match self.registry.metadata().write(ended, uploads::abandon).await {
+            Ok(()) => Error::DigestMismatch { expected: expected.clone(), actual },
+            Err(error) => self.leave_as_is_after(error).await,
+        }
     }
 }

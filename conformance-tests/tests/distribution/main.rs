@@ -1,0 +1,14 @@
+//! The distribution specification, clause by clause, and what clients send that follows none of it.
+
+mod bad_input;
+mod blobs;
+mod deletes;
+mod lists;
+mod manifests;
+mod mounts;
+mod pulls;
+mod referrers;
+mod sessions;
+mod strangers;
+mod support;
+mod tokens;

@@ -1,0 +1,131 @@
+//! A blob store that fails where it is told to.
+
+use std::sync::Arc;
+
+use berth_oci::Digest;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use parking_lot::Mutex;
+
+use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Location, Staged};
+
+/// One call of a blob store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// [`BlobStore::append`].
+    Append,
+    /// [`BlobStore::sync`].
+    Sync,
+    /// [`BlobStore::seal`].
+    Seal,
+    /// [`BlobStore::abort`].
+    Abort,
+    /// [`BlobStore::read`].
+    Read,
+    /// [`BlobStore::remove`].
+    Remove,
+    /// [`BlobStore::list`].
+    List,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Pass,
+    /// It fails, and nothing is done.
+    FailBefore,
+    /// It is done, but whoever asked is told that it failed.
+    FailAfter,
+}
+
+type Script = Box<dyn FnMut(Call) -> Outcome + Send>;
+
+/// A store that does what `inner` does, but for what a script decides call by call; clones share
+/// the script.
+#[derive(Clone)]
+pub struct FaultyBlobStore<B> {
+    inner: B,
+    script: Arc<Mutex<Script>>,
+}
+
+impl<B: BlobStore> FaultyBlobStore<B> {
+    /// The store `inner`, for now without a fault.
+    pub fn new(inner: B) -> Self {
+        Self { inner, script: Arc::new(Mutex::new(Box::new(|_| Outcome::Pass))) }
+    }
+
+    /// From now on `script` decides; it is asked once for each call, in order.
+    pub fn follow(&self, script: impl FnMut(Call) -> Outcome + Send + 'static) {
+        *self.script.lock() = Box::new(script);
+    }
+
+    async fn decided<T>(
+        &self,
+        call: Call,
+        work: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, Fault> {
+        let outcome = (self.script.lock())(call);
+        match outcome {
+            Outcome::Pass => work.await,
+            Outcome::FailBefore => Err(scripted(call, "before it was done")),
+            Outcome::FailAfter => {
+                work.await?;
+                Err(scripted(call, "after it was done"))
+            }
+        }
+    }
+}
+
+fn scripted(call: Call, when: &str) -> Fault {
+    Fault::because(format!("{call:?}"), format!("the test wants it to fail {when}"))
+}
+
+impl<B: std::fmt::Debug> std::fmt::Debug for FaultyBlobStore<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FaultyBlobStore").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
+    fn begin(&self) -> Staged {
+        self.inner.begin()
+    }
+
+    async fn append(&self, staged: &mut Staged, bytes: Vec<Bytes>) -> Result<(), Fault> {
+        // An append that failed may have left bytes behind, but `staged` knows nothing of them.
+        let mut appended = staged.clone();
+        self.decided(Call::Append, self.inner.append(&mut appended, bytes)).await?;
+        *staged = appended;
+        Ok(())
+    }
+
+    async fn sync(&self, staged: &mut Staged) -> Result<(), Fault> {
+        self.decided(Call::Sync, self.inner.sync(staged)).await
+    }
+
+    async fn seal(&self, staged: &Staged, digest: &Digest) -> Result<Location, Fault> {
+        self.decided(Call::Seal, self.inner.seal(staged, digest)).await
+    }
+
+    async fn abort(&self, staged: &Staged, sealing: Option<&Digest>) -> Result<(), Fault> {
+        self.decided(Call::Abort, self.inner.abort(staged, sealing)).await
+    }
+
+    async fn read(&self, at: &Location, range: ByteRange) -> Result<Option<ByteStream>, Fault> {
+        self.decided(Call::Read, self.inner.read(at, range)).await
+    }
+
+    async fn remove(&self, at: &Location) -> Result<(), Fault> {
+        self.decided(Call::Remove, self.inner.remove(at)).await
+    }
+
+    fn list(&self) -> BoxStream<'_, Result<Found, Fault>> {
+        stream::once(self.decided(Call::List, async { Ok(()) }))
+            .flat_map(|decided| match decided {
+                Ok(()) => self.inner.list(),
+                Err(fault) => stream::once(async { Err(fault) }).boxed(),
+            })
+            .boxed()
+    }
+}

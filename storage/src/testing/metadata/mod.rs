@@ -1,0 +1,203 @@
+//! The contract of metadata, clause by clause, as [`Registry`] and units of work show it.
+//!
+//! `make` opens the registry whose database belongs to a folder; opened again, it stands for the
+//! next process.
+#![expect(missing_docs, reason = "a clause's name is its sentence")]
+
+pub mod blobs;
+pub mod listings;
+pub mod manifests;
+pub mod records;
+pub mod units;
+pub mod uploads;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use berth_oci::{Reference, RepositoryName};
+use parking_lot::Mutex;
+use tempfile::TempDir;
+
+use super::{TestClock, options};
+use crate::{Change, Error, LocalBlobStore, Registry, RegistryOptions};
+
+/// Opens the registry of a folder, on one engine.
+pub trait Make: AsyncFn(PathBuf, RegistryOptions) -> Result<Registry<LocalBlobStore>, Error> {}
+
+impl<M: AsyncFn(PathBuf, RegistryOptions) -> Result<Registry<LocalBlobStore>, Error>> Make for M {}
+
+/// A registry with what a test turns and watches.
+struct House {
+    registry: Registry<LocalBlobStore>,
+    clock: TestClock,
+    changes: Arc<Mutex<Vec<Change>>>,
+    folder: TempDir,
+}
+
+impl House {
+    async fn open(make: &impl Make) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        Self::of(make, folder, TestClock::new(), |_| {}).await.expect("a new registry opens")
+    }
+
+    /// The next process on the same folder.
+    async fn reopened(self, make: &impl Make) -> Self {
+        self.try_reopened(make).await.expect("the registry opens again")
+    }
+
+    async fn try_reopened(self, make: &impl Make) -> Result<Self, Error> {
+        let Self { registry, clock, folder, .. } = self;
+        drop(registry);
+        Self::of(make, folder, clock, |_| {}).await
+    }
+
+    async fn of(
+        make: &impl Make,
+        folder: TempDir,
+        clock: TestClock,
+        adjust: impl FnOnce(&mut RegistryOptions),
+    ) -> Result<Self, Error> {
+        let changes = Arc::new(Mutex::new(Vec::new()));
+        let mut options = options(&clock);
+        let told = Arc::clone(&changes);
+        options.observer = Arc::new(move |changes| told.lock().extend_from_slice(changes));
+        adjust(&mut options);
+        let registry = make(folder.path().to_owned(), options).await?;
+        Ok(Self { registry, clock, changes, folder })
+    }
+
+    /// What was told since this was asked last.
+    fn told(&self) -> Vec<Change> {
+        std::mem::take(&mut *self.changes.lock())
+    }
+
+    /// One number that a statement finds.
+    async fn number(&self, sql: &'static str) -> i64 {
+        let rows = super::rows(&self.registry, sql, vec![]).await.expect("the statement is SQL");
+        rows[0].int(0).expect("the statement finds a number")
+    }
+}
+
+fn name(text: &str) -> RepositoryName {
+    text.parse().expect("the test's name is a name")
+}
+
+fn reference(text: &str) -> Reference {
+    text.parse().expect("the test's reference is a reference")
+}
+
+/// Stamps the contract of metadata on `make`, an
+/// `async fn(PathBuf, RegistryOptions) -> Result<Registry<LocalBlobStore>, Error>`.
+#[macro_export]
+macro_rules! metadata_suite {
+    ($make:path) => {
+        $crate::stamp_clauses! { $make, metadata::units:
+            what_a_unit_did_is_seen_once_it_answered
+            what_is_committed_is_there_after_opening_again
+            a_refused_unit_leaves_nothing
+            a_refused_unit_does_not_harm_others_of_its_group
+            a_panicking_unit_is_a_fault_and_leaves_nothing
+            a_panicking_unit_does_not_harm_others_of_its_group
+            a_refused_statement_is_a_fault_and_leaves_nothing
+            readers_see_nothing_of_a_unit_before_it_is_committed
+            changes_are_told_once_and_not_before_the_commit
+            changes_of_a_refused_unit_are_not_told
+            arguments_are_bound_by_their_names
+            a_database_of_a_newer_version_is_refused
+        }
+        $crate::stamp_clauses! { $make, metadata::uploads:
+            an_upload_begins_with_nothing
+            an_upload_is_known_to_its_own_repository_alone
+            an_upload_to_a_repository_that_may_not_be_made_is_refused
+            an_upload_makes_no_repository_before_it_is_finished
+            a_session_goes_on_where_it_was_left
+            an_upload_goes_on_after_opening_again_with_the_same_digest
+            a_second_writer_is_refused_while_the_first_writes
+            a_session_is_not_cancelled_while_someone_writes
+            a_claim_that_ran_out_lets_the_next_writer_in
+            a_writer_that_lost_its_claim_writes_nothing_more
+            a_writer_whose_claim_ran_out_goes_on_when_nobody_took_it
+            a_body_that_broke_off_keeps_what_had_come
+            a_chunk_out_of_order_is_refused_and_the_offset_kept
+            a_chunk_longer_than_announced_changes_nothing
+            a_chunk_shorter_than_announced_changes_nothing
+            a_wrong_digest_is_refused_and_the_session_kept
+            a_finished_upload_is_a_blob_and_no_session
+            sha512_may_be_named_by_the_last_request
+            a_cancelled_upload_is_unknown_and_its_bytes_condemned
+            an_upload_expires_so_long_after_its_last_byte
+            an_expired_upload_is_unknown_and_its_bytes_condemned
+            an_upload_that_is_written_to_does_not_expire
+        }
+        $crate::stamp_clauses! { $make, metadata::blobs:
+            a_blob_is_shown_by_its_own_repository_alone
+            the_same_bytes_pushed_twice_are_kept_once
+            a_mounted_blob_is_shown_by_both
+            mounting_twice_does_no_harm
+            what_the_source_does_not_show_is_not_mounted_and_makes_no_repository
+            a_mount_to_a_repository_that_may_not_be_made_is_refused
+            holders_are_listed_in_order_page_by_page
+            a_deleted_blob_is_gone_from_its_repository_alone
+            deleting_a_blob_that_is_not_there_says_so
+            a_blob_that_a_manifest_names_is_not_deleted
+            a_blob_that_only_deleted_manifests_name_is_deleted
+            a_damaged_blob_is_neither_shown_nor_mounted
+            the_next_push_brings_a_damaged_blob_back
+        }
+        $crate::stamp_clauses! { $make, metadata::manifests:
+            a_manifest_is_found_by_its_digest_and_its_tags_as_it_was_pushed
+            a_manifest_is_found_in_its_own_repository_alone
+            a_manifest_that_names_a_missing_blob_is_refused_and_leaves_nothing
+            an_index_that_names_a_missing_child_is_refused_and_leaves_nothing
+            a_manifest_for_a_repository_that_may_not_be_made_is_refused
+            a_sparse_manifest_may_name_what_is_not_here
+            a_blob_that_comes_later_is_held_by_the_manifests_that_waited
+            a_child_that_comes_later_is_held_by_the_indexes_that_waited
+            a_child_may_be_a_blob
+            a_deleted_child_is_missing
+            a_subject_that_is_here_is_linked
+            a_subject_that_comes_later_is_linked
+            a_foreign_layer_may_be_absent
+            a_layer_that_is_named_twice_is_one_edge
+            pushing_the_same_again_changes_nothing
+            a_manifest_pushed_again_as_another_type_is_so_under_every_tag
+            a_moved_tag_names_the_new_manifest_and_leaves_the_old
+            every_move_of_a_tag_is_written_down
+            a_manifest_is_untagged_since_its_last_tag_went
+            a_deleted_tag_leaves_its_manifest
+            a_deleted_manifest_is_gone_at_once_with_every_tag_on_it
+            a_deleted_manifest_leaves_its_row_and_its_edges
+            a_deleted_manifest_comes_back_when_it_is_pushed_again
+            deleting_what_is_not_there_says_so
+        }
+        $crate::stamp_clauses! { $make, metadata::listings:
+            tags_are_listed_in_ascii_order
+            tags_are_listed_page_by_page_after_any_word
+            tags_of_an_unknown_repository_are_an_error
+            tags_of_a_repository_without_any_are_none
+            repositories_are_listed_in_order_page_by_page
+            referrers_are_listed_with_what_they_say_of_themselves
+            referrers_are_those_of_the_subject_in_the_repository
+            referrers_are_filtered_by_artifact_type
+            referrers_are_listed_page_by_page
+            a_deleted_referrer_is_listed_no_more
+            a_subject_need_not_be_here
+            referrers_under_the_fallback_tag_are_listed_once
+        }
+        $crate::stamp_clauses! { $make, metadata::records:
+            an_identity_is_found_by_id_and_by_name
+            a_name_that_is_taken_is_refused_and_changes_nothing
+            identities_are_listed_in_order_of_name
+            a_changed_password_ends_what_was_issued_before
+            a_removed_identity_takes_all_that_hangs_on_it
+            attaching_twice_changes_nothing
+            what_was_not_attached_is_not_detached
+            what_is_missing_is_said_to_be_missing
+            every_change_of_who_may_do_what_is_told
+            a_refresh_token_ends
+            refresh_tokens_that_ended_are_forgotten
+            signing_keys_are_listed_newest_first
+            a_fact_is_noted_once_and_kept
+        }
+    };
+}

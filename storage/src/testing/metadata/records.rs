@@ -1,0 +1,215 @@
+//! Records of who there is, and facts about the store.
+
+use std::time::Duration;
+
+use super::{House, Make};
+use crate::{AttachmentRecord, Change, Error, RefreshTokenRecord, SigningKeyRecord};
+
+impl House {
+    async fn add(&self, name: &str) -> String {
+        let (records, password) = (self.registry.records(), format!("hash of {name}"));
+        let attachments = vec![attachment("reader", "team-a/")];
+        records.add_identity(name.to_owned(), password, attachments, self.clock.now()).await.unwrap()
+    }
+
+    async fn add_token(&self, hash: &str, identity: &str, lives: Duration) -> Result<(), Error> {
+        let token = RefreshTokenRecord {
+            hash: hash.to_owned(),
+            identity_id: identity.to_owned(),
+            service: "berth".to_owned(),
+            expires_at: self.clock.now().after(lives),
+        };
+        self.registry.records().add_refresh_token(token, self.clock.now()).await
+    }
+
+    async fn token(&self, hash: &str) -> Option<RefreshTokenRecord> {
+        self.registry.records().refresh_token(hash.to_owned(), self.clock.now()).await.unwrap()
+    }
+}
+
+fn attachment(policy: &str, prefix: &str) -> AttachmentRecord {
+    AttachmentRecord { policy: policy.to_owned(), prefix: prefix.to_owned() }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+pub async fn an_identity_is_found_by_id_and_by_name(make: impl Make) {
+    let house = House::open(&make).await;
+    let id = house.add("alice").await;
+    house.add("bob").await;
+    let house = house.reopened(&make).await;
+    let records = house.registry.records();
+    let by_id = records.identity(id.clone()).await.unwrap().unwrap();
+    let by_name = records.identity_named("alice".to_owned()).await.unwrap().unwrap();
+    for found in [by_id, by_name] {
+        assert_eq!((found.id.as_str(), found.name.as_str()), (id.as_str(), "alice"));
+        assert_eq!(found.password, "hash of alice");
+        assert_eq!((found.created_at, found.disabled_at), (house.clock.now(), None));
+        assert_eq!(found.credentials_changed_at, house.clock.now());
+        assert_eq!(found.attachments, [attachment("reader", "team-a/")]);
+    }
+    assert!(records.identity("alice".to_owned()).await.unwrap().is_none());
+    assert!(records.identity_named(id).await.unwrap().is_none());
+}
+
+pub async fn a_name_that_is_taken_is_refused_and_changes_nothing(make: impl Make) {
+    let house = House::open(&make).await;
+    let id = house.add("alice").await;
+    house.told();
+    let records = house.registry.records();
+    let again = records.add_identity("alice".to_owned(), "other".to_owned(), vec![], house.clock.now()).await;
+    assert!(matches!(again, Err(Error::Exists(_))), "{again:?}");
+    assert_eq!(house.told(), []);
+    let found = records.identity_named("alice".to_owned()).await.unwrap().unwrap();
+    assert_eq!((found.id, found.password), (id, "hash of alice".to_owned()));
+    assert_eq!(house.number("SELECT COUNT(*) FROM attachments").await, 1);
+}
+
+pub async fn identities_are_listed_in_order_of_name(make: impl Make) {
+    let house = House::open(&make).await;
+    for name in ["carol", "alice", "bob"] {
+        house.add(name).await;
+    }
+    let names: Vec<_> =
+        house.registry.records().identities().await.unwrap().into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["alice", "bob", "carol"]);
+}
+
+pub async fn a_changed_password_ends_what_was_issued_before(make: impl Make) {
+    let house = House::open(&make).await;
+    let (alice, bob) = (house.add("alice").await, house.add("bob").await);
+    house.add_token("of alice", &alice, HOUR).await.unwrap();
+    house.add_token("of bob", &bob, HOUR).await.unwrap();
+    house.clock.advance(Duration::from_secs(1));
+    let records = house.registry.records();
+    records.set_password(alice.clone(), "new".to_owned(), house.clock.now()).await.unwrap();
+    let found = records.identity(alice).await.unwrap().unwrap();
+    assert_eq!((found.password.as_str(), found.credentials_changed_at), ("new", house.clock.now()));
+    assert!(found.created_at < found.credentials_changed_at);
+    assert!(house.token("of alice").await.is_none());
+    assert!(house.token("of bob").await.is_some());
+}
+
+pub async fn a_removed_identity_takes_all_that_hangs_on_it(make: impl Make) {
+    let house = House::open(&make).await;
+    let (alice, bob) = (house.add("alice").await, house.add("bob").await);
+    house.add_token("of alice", &alice, HOUR).await.unwrap();
+    house.add_token("of bob", &bob, HOUR).await.unwrap();
+    house.registry.records().remove_identity(alice.clone()).await.unwrap();
+    assert!(house.registry.records().identity(alice.clone()).await.unwrap().is_none());
+    assert!(house.token("of alice").await.is_none());
+    assert!(house.token("of bob").await.is_some());
+    assert_eq!(house.number("SELECT COUNT(*) FROM attachments").await, 1);
+    assert_ne!(house.add("alice").await, alice);
+}
+
+pub async fn attaching_twice_changes_nothing(make: impl Make) {
+    let house = House::open(&make).await;
+    let id = house.add("alice").await;
+    let records = house.registry.records();
+    for prefix in ["", "team-b/", "", "team-a/"] {
+        records.attach(id.clone(), attachment("reader", prefix)).await.unwrap();
+    }
+    let found = records.identity(id).await.unwrap().unwrap();
+    assert_eq!(found.attachments, ["", "team-a/", "team-b/"].map(|prefix| attachment("reader", prefix)));
+}
+
+pub async fn what_was_not_attached_is_not_detached(make: impl Make) {
+    let house = House::open(&make).await;
+    let id = house.add("alice").await;
+    let records = house.registry.records();
+    for (policy, prefix) in [("reader", ""), ("reader", "team-a"), ("admin", "team-a/")] {
+        let refused = records.detach(id.clone(), attachment(policy, prefix)).await;
+        assert!(matches!(refused, Err(Error::Missing(_))), "{policy} {prefix}");
+    }
+    records.detach(id.clone(), attachment("reader", "team-a/")).await.unwrap();
+    assert_eq!(records.identity(id).await.unwrap().unwrap().attachments, []);
+}
+
+pub async fn what_is_missing_is_said_to_be_missing(make: impl Make) {
+    let house = House::open(&make).await;
+    let (records, nobody, now) = (house.registry.records(), || "nobody".to_owned(), house.clock.now());
+    let refused = [
+        records.set_password(nobody(), "new".to_owned(), now).await,
+        records.remove_identity(nobody()).await,
+        records.attach(nobody(), attachment("reader", "")).await,
+        records.detach(nobody(), attachment("reader", "")).await,
+    ];
+    for (number, refused) in refused.into_iter().enumerate() {
+        assert!(matches!(refused, Err(Error::Missing(_))), "{number}: {refused:?}");
+    }
+    assert_eq!(house.told(), []);
+    let refused = house.add_token("of nobody", "nobody", HOUR).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(house.token("of nobody").await.is_none());
+}
+
+pub async fn every_change_of_who_may_do_what_is_told(make: impl Make) {
+    let house = House::open(&make).await;
+    let (records, now) = (house.registry.records(), house.clock.now());
+    let id = house.add("alice").await;
+    assert_eq!(house.told(), [Change::Directory]);
+    records.attach(id.clone(), attachment("admin", "")).await.unwrap();
+    assert_eq!(house.told(), [Change::Directory]);
+    records.detach(id.clone(), attachment("admin", "")).await.unwrap();
+    assert_eq!(house.told(), [Change::Directory]);
+    records.set_password(id.clone(), "new".to_owned(), now).await.unwrap();
+    assert_eq!(house.told(), [Change::Directory]);
+    records.remove_identity(id).await.unwrap();
+    assert_eq!(house.told(), [Change::Directory]);
+}
+
+pub async fn a_refresh_token_ends(make: impl Make) {
+    let house = House::open(&make).await;
+    let id = house.add("alice").await;
+    house.add_token("hash", &id, HOUR).await.unwrap();
+    house.clock.advance(HOUR - Duration::from_micros(1));
+    let found = house.token("hash").await.unwrap();
+    assert_eq!((found.hash.as_str(), found.identity_id, found.service.as_str()), ("hash", id, "berth"));
+    assert_eq!(found.expires_at, house.clock.now().after(Duration::from_micros(1)));
+    assert!(house.token("another hash").await.is_none());
+    house.clock.advance(Duration::from_micros(1));
+    assert!(house.token("hash").await.is_none());
+}
+
+pub async fn refresh_tokens_that_ended_are_forgotten(make: impl Make) {
+    let house = House::open(&make).await;
+    let id = house.add("alice").await;
+    house.add_token("short", &id, HOUR).await.unwrap();
+    house.add_token("long", &id, 3 * HOUR).await.unwrap();
+    house.clock.advance(2 * HOUR);
+    house.add_token("new", &id, HOUR).await.unwrap();
+    assert_eq!(house.number("SELECT COUNT(*) FROM refresh_tokens").await, 2);
+    assert!(house.token("long").await.is_some());
+}
+
+pub async fn signing_keys_are_listed_newest_first(make: impl Make) {
+    let house = House::open(&make).await;
+    for kid in ["one", "two", "three"] {
+        house.clock.advance(HOUR);
+        let key = SigningKeyRecord {
+            kid: kid.to_owned(),
+            sealed_private: vec![0, 255, kid.len() as u8].into(),
+            created_at: house.clock.now(),
+            retired_at: None,
+        };
+        house.registry.records().add_signing_key(key).await.unwrap();
+    }
+    let house = house.reopened(&make).await;
+    let keys = house.registry.records().signing_keys().await.unwrap();
+    let kids: Vec<_> = keys.iter().map(|key| key.kid.as_str()).collect();
+    assert_eq!(kids, ["three", "two", "one"]);
+    assert_eq!((&keys[0].sealed_private[..], keys[0].created_at), (&[0, 255, 5][..], house.clock.now()));
+    assert!(keys.iter().all(|key| key.retired_at.is_none()));
+}
+
+pub async fn a_fact_is_noted_once_and_kept(make: impl Make) {
+    let house = House::open(&make).await;
+    for value in ["first", "second"] {
+        assert_eq!(house.registry.records().note_once("store-id", value.to_owned()).await.unwrap(), "first");
+    }
+    let house = house.reopened(&make).await;
+    let records = house.registry.records();
+    assert_eq!(records.note_once("store-id", "third".to_owned()).await.unwrap(), "first");
+    assert_eq!(records.note_once("other", "other".to_owned()).await.unwrap(), "other");
+}
