@@ -87,8 +87,8 @@ impl Action {
     }
 
     /// Whether it is an action on the server itself, which only its administrator has.
-    pub fn is_administrative(self) -> bool {
-        self.as_str().starts_with("berth:")
+    pub const fn is_administrative(self) -> bool {
+        matches!(self, Self::ManageUsers | Self::ReadMetrics)
     }
 
     /// The token words that carry it; none for what docker's tokens have no word for.

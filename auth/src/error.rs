@@ -14,12 +14,32 @@ pub enum ParseError {
          with a letter or digit"
     )]
     UserName(String),
+    /// A group's name outside the grammar of [`GroupName`](crate::GroupName).
+    #[error(
+        "invalid group name {0}; a name has 1 to 64 of the characters a-z 0-9 . _ - and begins and ends \
+         with a letter or digit"
+    )]
+    GroupName(String),
     /// An identity's id outside the grammar of [`IdentityId`](crate::IdentityId).
     #[error("invalid identity id {0}; an id has 1 to 128 of the characters a-z A-Z 0-9 _ -")]
     IdentityId(String),
+    /// A policy's name outside the grammar of [`PolicyName`](crate::PolicyName).
+    #[error(
+        "invalid policy name {0}; a name has 1 to 128 letters, digits and . _ - and begins with a letter or digit"
+    )]
+    PolicyName(String),
+    /// A policy document that does not say what one must say.
+    #[error(transparent)]
+    Document(#[from] crate::DocumentError),
     /// A policy that is not shipped.
     #[error("unknown policy {0}; the shipped policies are reader, developer and admin")]
     Policy(String),
+    /// The name of a shipped policy, where one's own is needed.
+    #[error("the policy {0} comes with Berth and can't be replaced or removed; choose another name")]
+    Shipped(crate::ShippedPolicy),
+    /// A prefix for a policy that says itself to which repositories it speaks of.
+    #[error("the policy {0} says itself which repositories it is about; leave out the prefix")]
+    PrefixOfDocument(crate::PolicyName),
     /// A prefix that no repository's name could begin with.
     #[error("invalid repository prefix {0}; a prefix is empty or whole path components, such as team-a/")]
     RepositoryPrefix(String),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::shortened;
 use crate::text::text_type;
-use crate::{Attachment, Fault, ParseError, random};
+use crate::{Attached, Fault, ParseError, random};
 
 /// An identity's id: never reused, never shown to be typed, and kept when the name changes.
 ///
@@ -73,15 +73,36 @@ impl FromStr for UserName {
 
 text_type!(UserName);
 
+/// A group's name; the grammar is that of a [`UserName`]. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupName(UserName);
+
+impl GroupName {
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for GroupName {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        text.parse().map(Self).map_err(|_| ParseError::GroupName(shortened(text)))
+    }
+}
+
+text_type!(GroupName);
+
 /// A user, with what decides about them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// What everything else refers to it by.
     pub id: IdentityId,
     /// What people call it.
     pub name: UserName,
-    /// The policies it has, and where.
-    pub attachments: Vec<Attachment>,
+    /// The policies it has, its own and its groups'.
+    pub attachments: Vec<Attached>,
     /// Whether it may do nothing at present.
     pub disabled: bool,
     /// When its password last changed, or it was disabled or enabled, in microseconds since the
@@ -90,7 +111,7 @@ pub struct Identity {
 }
 
 /// Who makes a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Caller {
     /// Nobody known: no credential was given.
     Anonymous,

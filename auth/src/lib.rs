@@ -22,9 +22,13 @@ pub use action::Action;
 pub use basic::Credentials;
 pub use config::AuthConfig;
 pub use error::{Fault, ParseError};
-pub use identity::{Caller, Identity, IdentityId, UserName};
+pub use identity::{Caller, GroupName, Identity, IdentityId, UserName};
 pub use password::{Password, PasswordHash, verify_password};
-pub use policy::{Attachment, Decision, Reason, RepositoryPrefix, ShippedPolicy, decide, granted_scopes};
+pub use policy::{
+    Account, Attached, Attachment, Context, Decision, DocumentError, Effect, IdentityPolicy,
+    MAX_DOCUMENT_BYTES, PolicyName, Reason, RepositoryPolicy, RepositoryPrefix, Request, ShippedPolicy,
+    StatementName, Transport, Verdict, decide, evaluate, granted_scopes,
+};
 pub use refresh::{RefreshToken, RefreshTokenHash};
 pub use scope::{Resource, Scope, Word, Words, parse_scopes};
 pub use seal::MasterKey;

@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use berth_auth::{Action, Caller, Credentials, Identity, Scope, Verified, decide};
+use berth_auth::{Action, Caller, Credentials, Decision, Reason, Scope, Transport, Verified, decide};
 use berth_oci::RepositoryName;
 use berth_storage::Actor;
 use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 
+use crate::circumstances::{Circumstances, transport};
 use crate::error::Error;
 use crate::front_door::Connection;
 use crate::observe::RequestId;
@@ -59,6 +60,7 @@ pub(crate) struct Asker {
     pub(crate) caller: Caller,
     /// What their token is limited to; none for a login with a password.
     token: Option<Arc<Verified>>,
+    circumstances: Circumstances,
 }
 
 impl Asker {
@@ -70,7 +72,11 @@ impl Asker {
 
     /// Whether they may do `action`, whatever their token is limited to.
     pub(crate) fn identity_may(&self, action: Action, repository: &RepositoryName) -> bool {
-        decide(&self.caller, action, Some(repository)).allowed
+        self.decide(action, Some(repository)).allowed
+    }
+
+    fn decide<'a>(&'a self, action: Action, repository: Option<&'a RepositoryName>) -> Decision<'a> {
+        decide(&self.caller, action, repository, &self.circumstances.context())
     }
 }
 
@@ -152,20 +158,23 @@ enum Refusal {
 
 async fn credentials(parts: &Parts, app: &App) -> Result<Shown, Error> {
     let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(Shown::Nothing) };
+    let believed = |caller, token| {
+        Shown::Believed(Asker { caller, token, circumstances: Circumstances::of(parts, app) })
+    };
     let parsed = header.to_str().ok().and_then(|header| Credentials::parse(header).ok());
     match parsed {
         None => Ok(Shown::Wrong(Refusal::InvalidToken)),
         Some(Credentials::Basic { user, password }) => {
             let identity = app.directory.login(&user, password).await?;
             Ok(identity.map_or(Shown::Wrong(Refusal::WrongLogin), |identity| {
-                Shown::Believed(Asker { caller: Caller::Identity(identity), token: None })
+                believed(Caller::Identity(identity), None)
             }))
         }
         Some(Credentials::Bearer(token)) => {
             let bearer = app.directory.bearer(token).await?;
             Ok(bearer.map_or(Shown::Wrong(Refusal::InvalidToken), |bearer| {
                 let caller = bearer.identity.map_or(Caller::Anonymous, Caller::Identity);
-                Shown::Believed(Asker { caller, token: Some(bearer.verified) })
+                believed(caller, Some(bearer.verified))
             }))
         }
     }
@@ -199,7 +208,7 @@ fn check(
         let scope = scopes_needed(parts, action, repository);
         return Err(challenge(parts, app, scope, Refusal::InsufficientScope));
     }
-    let decision = decide(&asker.caller, action, repository);
+    let decision = asker.decide(action, repository);
     if decision.allowed {
         return Ok(());
     }
@@ -208,7 +217,18 @@ fn check(
             let scope = scopes_needed(parts, action, repository);
             Err(challenge(parts, app, scope, Refusal::NoCredential))
         }
-        Caller::Identity(identity) => Err(Error::Denied(denied_sentence(identity, action, repository))),
+        Caller::Identity(identity) => {
+            let name = &identity.name;
+            let speaks = match decision.reason {
+                Reason::Statement(..) => format!("a policy attached to {name} denies"),
+                Reason::Anonymous | Reason::Disabled(_) | Reason::NothingAllows { .. } => {
+                    format!("no policy attached to {name} allows")
+                }
+            };
+            // The same sentence whether the repository exists or not.
+            let to = repository.map(|name| format!(" on {name}")).unwrap_or_default();
+            Err(Error::Denied(format!("{speaks} {action}{to}; ask an administrator")))
+        }
     }
 }
 
@@ -251,12 +271,6 @@ fn check_mount(
     Ok(())
 }
 
-/// The same sentence whether the repository exists or not.
-fn denied_sentence(identity: &Identity, action: Action, repository: Option<&RepositoryName>) -> String {
-    let to = repository.map(|name| format!(" on {name}")).unwrap_or_default();
-    format!("no policy attached to {} allows {action}{to}; ask an administrator", identity.name)
-}
-
 fn challenge(parts: &Parts, app: &App, scope: Option<String>, refusal: Refusal) -> Error {
     let realm = format!("{}/token", origin(parts, app));
     let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{}\"", app.directory.service());
@@ -287,12 +301,9 @@ pub(crate) fn origin(parts: &Parts, app: &App) -> String {
     let proxied = connection.is_some_and(|connection| connection.proxied);
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let forwarded = |name: &str| header(name).filter(|_| proxied).and_then(|v| v.split(',').next_back());
-    let tls = connection.is_some_and(|connection| connection.tls);
-    let scheme = match forwarded("x-forwarded-proto").map(str::trim) {
-        Some("https") => "https",
-        Some("http") => "http",
-        _ if tls => "https",
-        _ => "http",
+    let scheme = match transport(parts) {
+        Transport::Tls => "https",
+        Transport::Plain => "http",
     };
     let host = forwarded("x-forwarded-host").map(str::trim);
     let host = host.or_else(|| header(HOST.as_str())).or_else(|| parts.uri.authority().map(|a| a.as_str()));

@@ -135,7 +135,7 @@ fn storage_status(error: &berth_storage::Error) -> (StatusCode, ErrorCode) {
         E::LengthMismatch { .. } => (S::BAD_REQUEST, C::SizeInvalid),
         E::DigestMismatch { .. } => (S::BAD_REQUEST, C::DigestInvalid),
         E::BodyBroken { .. } => (S::BAD_REQUEST, C::BlobUploadInvalid),
-        E::Exists(_) => (S::CONFLICT, C::Unsupported),
+        E::Exists(_) | E::PolicyAttached { .. } => (S::CONFLICT, C::Unsupported),
         E::Missing(_) => (S::NOT_FOUND, C::Unsupported),
         E::Fault(fault) => match fault.kind() {
             FaultKind::Full => (S::INSUFFICIENT_STORAGE, C::Unknown),

@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod circumstances;
 pub mod config;
 mod directory;
 mod early_refusal;
@@ -19,7 +20,7 @@ mod state;
 mod store;
 mod token;
 
-pub use directory::{AttachedPolicy, Directory, User};
+pub use directory::{AttachedPolicy, Directory, Explanation, Group, Holder, Policy, User};
 pub use error::Error;
 pub use management::{ChangePassword, NewUser};
 pub use serve::{Server, StartError};

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use berth_auth::{Attachment, MasterKey, Password, RepositoryPrefix, ShippedPolicy, UserName};
+use berth_auth::{Account, Attachment, MasterKey, Password, RepositoryPrefix, ShippedPolicy, UserName};
 use berth_storage::{
     BufferBudget, Change, Clock, DataFolder, LocalBlobStore, Records, RegistryOptions, Telemetry, Timestamp,
 };
@@ -62,6 +62,10 @@ impl Store {
             master_key: master_key(config, &folder, &registry.records()).await?,
             clock,
             identities,
+            account: Account {
+                id: config.ecr.account.as_str().into(),
+                region: config.ecr.region.as_str().into(),
+            },
         };
         let directory = Directory::open(registry.records(), options).await?;
         Ok(Self { registry, directory, folder })
@@ -77,7 +81,7 @@ impl Store {
             return Ok(FirstAdmin::ThereAlready);
         }
         let name: UserName = "admin".parse()?;
-        let all = [Attachment { policy: ShippedPolicy::Admin, prefix: RepositoryPrefix::all() }];
+        let all = [Attachment { policy: ShippedPolicy::Admin.into(), prefix: RepositoryPrefix::all() }];
         if let Some(password) = &config.admin_password {
             self.directory.add_user(&name, Password::new(password.clone())?, &all).await?;
             return Ok(FirstAdmin::PasswordFromEnvironment);

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::circumstances::Circumstances;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::observe::LoggedIdentity;
@@ -33,7 +34,12 @@ struct Granted {
 
 /// `GET /token?service=…&scope=…`, with Basic or, for what anonymous may do, without. Never with a
 /// refresh token: docker would keep it *instead of* the password.
-pub(crate) async fn get(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Error> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    circumstances: Circumstances,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let asked: Vec<String> =
         query.filter(|(key, _)| key == "scope").map(|(_, value)| value.into_owned()).collect();
@@ -47,7 +53,7 @@ pub(crate) async fn get(State(app): State<App>, uri: Uri, headers: HeaderMap) ->
             Caller::Identity(identity.ok_or_else(wrong_login)?)
         }
     };
-    grant(&app.directory, &caller, &scopes, None)
+    grant(&app.directory, &caller, &scopes, &circumstances, None)
 }
 
 fn wrong_login() -> Error {
@@ -74,6 +80,7 @@ pub(crate) struct Asked {
 /// `POST /token`: OAuth2 with a password, or with a refresh token.
 pub(crate) async fn post(
     State(app): State<App>,
+    circumstances: Circumstances,
     form: Result<Form<Asked>, axum::extract::rejection::FormRejection>,
 ) -> Result<Response, Error> {
     let Ok(Form(asked)) = form else { return Ok(refused("invalid_request", "the form can't be read")) };
@@ -86,7 +93,7 @@ pub(crate) async fn post(
                 return Ok(refused("invalid_grant", "the refresh token is not valid any more; log in again"));
             };
             // The same one again: it is good until its time is over.
-            return grant(&app.directory, &Caller::Identity(identity), &scopes, Some(token));
+            return grant(&app.directory, &Caller::Identity(identity), &scopes, &circumstances, Some(token));
         }
         ("password" | "refresh_token", _, _) => {
             return Ok(refused("invalid_request", "a password or a refresh token is missing"));
@@ -98,7 +105,7 @@ pub(crate) async fn post(
         "offline" => Some(app.directory.issue_refresh_token(&identity).await?),
         _ => None,
     };
-    grant(&app.directory, &Caller::Identity(identity), &scopes, refresh)
+    grant(&app.directory, &Caller::Identity(identity), &scopes, &circumstances, refresh)
 }
 
 /// RFC 6749, section 5.2.
@@ -111,13 +118,14 @@ fn grant(
     directory: &Directory,
     caller: &Caller,
     asked: &[Scope],
+    circumstances: &Circumstances,
     refresh_token: Option<SecretString>,
 ) -> Result<Response, Error> {
     let subject: Option<&Identity> = match caller {
         Caller::Anonymous => None,
         Caller::Identity(identity) => Some(identity),
     };
-    let access = granted_scopes(caller, asked);
+    let access = granted_scopes(caller, asked, &circumstances.context());
     let scope = access.iter().map(Scope::to_string).collect::<Vec<_>>().join(" ");
     let (token, issued_at) = directory.issue(subject, access)?;
     let granted = Granted {

@@ -73,6 +73,14 @@ pub enum Error {
     /// Something that must be unique is there already.
     #[error("{0} exists already")]
     Exists(String),
+    /// A policy that is still attached can't be removed.
+    #[error("policy {policy} is attached to {to}; detach it first")]
+    PolicyAttached {
+        /// The policy that was to be removed.
+        policy: String,
+        /// All who have it.
+        to: String,
+    },
     /// A named record is not there.
     #[error("{0} does not exist")]
     Missing(String),

@@ -22,6 +22,8 @@ pub use buffers::BufferBudget;
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};
 pub use ids::{Actor, UploadId};
+pub use metadata::groups::{GroupRecord, MembershipRecord, PolicyOrigin};
+pub use metadata::policies::PolicyRecord;
 pub use metadata::records::{
     AttachmentRecord, IdentityRecord, Records, RefreshTokenRecord, SigningKeyRecord,
 };

@@ -1,5 +1,7 @@
 //! `berth admin`: who may use a server, and for what.
 
+mod explain;
+mod group;
 mod offline;
 mod policy;
 mod remote;
@@ -41,7 +43,9 @@ pub(crate) struct Admin {
 #[derive(Debug, Subcommand)]
 enum Command {
     User(user::UserArgs),
+    Group(group::GroupArgs),
     Policy(policy::PolicyArgs),
+    Explain(explain::ExplainArgs),
 }
 
 /// How lists and records are printed.
@@ -81,7 +85,9 @@ impl Admin {
                 let target = self.target().await?;
                 match &self.command {
                     Command::User(user) => user.run(&target).await,
+                    Command::Group(group) => group.run(&target).await,
                     Command::Policy(policy) => policy.run(&target).await,
+                    Command::Explain(explain) => explain.run(&target).await,
                 }
             })
     }

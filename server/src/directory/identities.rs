@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use berth_auth::{Attachment, Identity, IdentityId};
-use berth_storage::{Change, IdentityRecord, Records};
+use berth_auth::{Account, Attached, Attachment, Identity, IdentityId, IdentityPolicy};
+use berth_storage::{AttachmentRecord, Change, Fault, IdentityRecord, Records};
 use parking_lot::RwLock;
 
 use crate::error::Error;
@@ -33,6 +33,7 @@ impl Identities {
     pub(super) async fn get(
         &self,
         records: &Records,
+        account: &Account,
         id: &IdentityId,
     ) -> Result<Option<Arc<Identity>>, Error> {
         let generation = {
@@ -43,7 +44,7 @@ impl Identities {
             known.generation
         };
         let Some(record) = records.identity(id.to_string()).await? else { return Ok(None) };
-        let identity = Arc::new(identity_of(&record)?);
+        let identity = Arc::new(identity_of(&record, account)?);
         let mut known = self.0.write();
         if known.generation == generation {
             known.by_id.insert(id.clone(), Arc::clone(&identity));
@@ -53,15 +54,43 @@ impl Identities {
 }
 
 /// What a record says, parsed.
-pub(super) fn identity_of(record: &IdentityRecord) -> Result<Identity, Error> {
-    let attachment = |record: &berth_storage::AttachmentRecord| -> Result<Attachment, Error> {
-        Ok(Attachment { policy: record.policy.parse()?, prefix: record.prefix.parse()? })
-    };
+pub(super) fn identity_of(record: &IdentityRecord, account: &Account) -> Result<Identity, Error> {
+    let own = record.attachments.iter().map(|attachment| attached_of(attachment, None, record, account));
+    let through = record.groups.iter().flat_map(|membership| {
+        let group = &membership.group;
+        membership
+            .attachments
+            .iter()
+            .map(move |attachment| attached_of(attachment, Some(group), record, account))
+    });
+    let attachments = own.chain(through).collect::<Result<_, _>>()?;
     Ok(Identity {
         id: record.id.parse()?,
         name: record.name.parse()?,
-        attachments: record.attachments.iter().map(attachment).collect::<Result<_, _>>()?,
+        attachments,
         disabled: record.disabled_at.is_some(),
         credentials_changed_at: record.credentials_changed_at.0,
     })
+}
+
+fn attached_of(
+    attachment: &AttachmentRecord,
+    group: Option<&String>,
+    record: &IdentityRecord,
+    account: &Account,
+) -> Result<Attached, Error> {
+    let attachment = Attachment { policy: attachment.policy.parse()?, prefix: attachment.prefix.parse()? };
+    let document = match attachment.policy.shipped() {
+        Some(policy) => policy.document(&attachment.prefix, account),
+        None => {
+            let named = record.documents.iter().find(|kept| kept.name == attachment.policy.as_str());
+            IdentityPolicy::parse(named.map_or("", |kept| &kept.document), account)
+        }
+    };
+    // It was right when it was kept; what can't be understood now must not be passed over, as it
+    // may forbid something.
+    let document =
+        document.map_err(|error| Fault::new(format!("reading the policy {}", attachment.policy), error))?;
+    let through = group.map(|group| group.parse()).transpose()?;
+    Ok(Attached { attachment, through, document: Arc::new(document) })
 }

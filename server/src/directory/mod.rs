@@ -1,22 +1,29 @@
 //! Who there is and what they may do: joins `auth`'s pure values to `storage`'s records.
 
+mod explain;
+mod groups;
 mod identities;
 mod logins;
+mod policies;
 mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use berth_auth::{
-    Claims, Identity, IdentityId, Jwks, MasterKey, PublicKey, Scope, SigningKey, Verified, Verifier, sign,
+    Account, Claims, Identity, IdentityId, Jwks, MasterKey, PublicKey, Scope, SigningKey, Verified, Verifier,
+    sign,
 };
 use berth_storage::{Clock, SigningKeyRecord, Timestamp};
 use quick_cache::sync::Cache;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
+pub use explain::Explanation;
+pub use groups::Group;
 pub(crate) use identities::Identities;
 use logins::Logins;
+pub use policies::{Holder, Policy};
 pub use users::{AttachedPolicy, User};
 
 use crate::error::Error;
@@ -33,6 +40,7 @@ pub(crate) const MASTER_KEY: &str = "master_key";
 pub struct Directory {
     records: Records,
     identities: Arc<Identities>,
+    account: Arc<Account>,
     logins: Logins,
     /// Passwords hashed at once, so that logins can't take all memory and all cores.
     hashing: Arc<Semaphore>,
@@ -60,6 +68,8 @@ pub struct DirectoryOptions {
     pub clock: Clock,
     /// Told of every committed change.
     pub identities: Arc<Identities>,
+    /// What this registry's ARNs name.
+    pub account: Account,
 }
 
 impl Directory {
@@ -68,7 +78,8 @@ impl Directory {
     /// # Errors
     /// When the database fails, or was made with another master key.
     pub async fn open(records: Records, options: DirectoryOptions) -> Result<Self, Error> {
-        let DirectoryOptions { issuer, token_ttl, password_hashes, master_key, clock, identities } = options;
+        let DirectoryOptions { issuer, token_ttl, password_hashes, master_key, clock, identities, account } =
+            options;
         let fingerprint = master_key.fingerprint()?;
         if records.note_once(MASTER_KEY, fingerprint.clone()).await? != fingerprint {
             return Err(Error::WrongMasterKey);
@@ -78,6 +89,7 @@ impl Directory {
         let verifier = Verifier::new(&issuer, &issuer, public.iter().copied());
         Ok(Self {
             identities,
+            account: Arc::new(account),
             logins: Logins::new()?,
             hashing: Arc::new(Semaphore::new(password_hashes.max(1))),
             issuer,
@@ -94,6 +106,11 @@ impl Directory {
     /// The `service` that challenges name and tokens are good for.
     pub fn service(&self) -> &str {
         &self.issuer
+    }
+
+    /// What this registry's ARNs name.
+    pub const fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// How long tokens live.
@@ -141,7 +158,7 @@ impl Directory {
 
     /// The identity of this id, as it is now.
     pub(crate) async fn identity(&self, id: &IdentityId) -> Result<Option<Arc<Identity>>, Error> {
-        self.identities.get(&self.records, id).await
+        self.identities.get(&self.records, &self.account, id).await
     }
 
     /// Whose user name and password these are, if anybody's who may log in.

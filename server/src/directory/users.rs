@@ -5,8 +5,8 @@ use berth_storage::{AttachmentRecord, IdentityRecord, RefreshTokenRecord, Timest
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::Directory;
 use super::identities::identity_of;
+use super::{Directory, Holder};
 use crate::error::Error;
 
 /// A user, as people see one.
@@ -20,33 +20,42 @@ pub struct User {
     pub created_at: i64,
     /// Whether it may do nothing for now.
     pub disabled: bool,
-    /// What it may do, and to which repositories.
+    /// What it may do, and to which repositories, besides what its groups may.
     pub policies: Vec<AttachedPolicy>,
+    /// The groups it is in, in order of name.
+    #[serde(default)]
+    pub groups: Vec<String>,
 }
 
-/// A policy attached to a user.
+/// A policy attached to a user or a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedPolicy {
-    /// `reader`, `developer` or `admin`.
+    /// The policy's name.
     pub policy: String,
-    /// The repositories it is limited to, by prefix; empty: all.
+    /// The repositories a shipped one is limited to, by prefix; empty: all.
     #[serde(default)]
     pub prefix: String,
 }
 
-fn record_of(attachment: &Attachment) -> AttachmentRecord {
+impl AttachedPolicy {
+    pub(super) fn of(record: AttachmentRecord) -> Self {
+        Self { policy: record.policy, prefix: record.prefix }
+    }
+}
+
+pub(super) fn record_of(attachment: &Attachment) -> AttachmentRecord {
     AttachmentRecord { policy: attachment.policy.to_string(), prefix: attachment.prefix.to_string() }
 }
 
 impl User {
     fn of(record: IdentityRecord) -> Self {
-        let policy = |at: AttachmentRecord| AttachedPolicy { policy: at.policy, prefix: at.prefix };
         Self {
             id: record.id,
             name: record.name,
             created_at: record.created_at.seconds(),
             disabled: record.disabled_at.is_some(),
-            policies: record.attachments.into_iter().map(policy).collect(),
+            policies: record.attachments.into_iter().map(AttachedPolicy::of).collect(),
+            groups: record.groups.into_iter().map(|membership| membership.group).collect(),
         }
     }
 }
@@ -88,7 +97,7 @@ impl Directory {
         self.record(name).await.map(User::of)
     }
 
-    async fn record(&self, name: &UserName) -> Result<IdentityRecord, Error> {
+    pub(super) async fn record(&self, name: &UserName) -> Result<IdentityRecord, Error> {
         let record = self.records.identity_named(name.to_string()).await?;
         record.ok_or_else(|| berth_storage::Error::Missing(format!("user {name}")).into())
     }
@@ -103,9 +112,17 @@ impl Directory {
         password: Password,
         policies: &[Attachment],
     ) -> Result<User, Error> {
+        let (shipped, own): (Vec<_>, Vec<_>) =
+            policies.iter().partition(|attachment| attachment.policy.shipped().is_some());
+        for attachment in &own {
+            self.policy(&attachment.policy).await?;
+        }
         let hash = self.hash(password).await?;
-        let policies = policies.iter().map(record_of).collect();
-        self.records.add_identity(name.to_string(), hash, policies, (self.clock)()).await?;
+        let shipped = shipped.into_iter().map(record_of).collect();
+        self.records.add_identity(name.to_string(), hash, shipped, (self.clock)()).await?;
+        for attachment in own {
+            self.attach(&Holder::User(name.clone()), attachment).await?;
+        }
         self.user(name).await
     }
 
@@ -124,9 +141,33 @@ impl Directory {
     pub async fn set_password(&self, name: &UserName, password: Password) -> Result<(), Error> {
         let record = self.record(name).await?;
         let hash = self.hash(password).await?;
-        // Tokens tell old credentials from new ones by this moment, so it always moves on.
-        let now = (self.clock)().0.max(record.credentials_changed_at.0 + 1);
-        Ok(self.records.set_password(record.id, hash, Timestamp(now)).await?)
+        let now = self.moment_after(&record);
+        Ok(self.records.set_password(record.id, hash, now).await?)
+    }
+
+    /// Tokens tell old credentials from new ones by this moment, so it always moves on.
+    fn moment_after(&self, record: &IdentityRecord) -> Timestamp {
+        Timestamp((self.clock)().0.max(record.credentials_changed_at.0 + 1))
+    }
+
+    /// Lets a user do nothing until it is enabled; every token issued before is worthless for good.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub async fn disable_user(&self, name: &UserName) -> Result<(), Error> {
+        let record = self.record(name).await?;
+        let now = self.moment_after(&record);
+        Ok(self.records.set_disabled(record.id, Some(now), now).await?)
+    }
+
+    /// Lets a user that was disabled log in again.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub async fn enable_user(&self, name: &UserName) -> Result<(), Error> {
+        let record = self.record(name).await?;
+        let now = self.moment_after(&record);
+        Ok(self.records.set_disabled(record.id, None, now).await?)
     }
 
     /// Removes a user, with its tokens.
@@ -136,24 +177,6 @@ impl Directory {
     pub async fn remove_user(&self, name: &UserName) -> Result<(), Error> {
         let record = self.record(name).await?;
         Ok(self.records.remove_identity(record.id).await?)
-    }
-
-    /// Attaches a policy to a user.
-    ///
-    /// # Errors
-    /// When there is no such user.
-    pub async fn attach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
-        let record = self.record(name).await?;
-        Ok(self.records.attach(record.id, record_of(attachment)).await?)
-    }
-
-    /// Detaches a policy from a user.
-    ///
-    /// # Errors
-    /// When there is no such user, or the policy was not attached to it.
-    pub async fn detach(&self, name: &UserName, attachment: &Attachment) -> Result<(), Error> {
-        let record = self.record(name).await?;
-        Ok(self.records.detach(record.id, record_of(attachment)).await?)
     }
 
     /// A refresh token for someone who has just logged in (OAuth2, `access_type=offline`).
@@ -179,7 +202,7 @@ impl Directory {
         let found = self.records.refresh_token(hash_text(&token), (self.clock)()).await?;
         let Some(found) = found.filter(|found| found.service == self.service()) else { return Ok(None) };
         let Some(record) = self.records.identity(found.identity_id).await? else { return Ok(None) };
-        Ok(Some(identity_of(&record)?).filter(|identity| !identity.disabled))
+        Ok(Some(identity_of(&record, &self.account)?).filter(|identity| !identity.disabled))
     }
 }
 

@@ -1,10 +1,13 @@
 //! `/api/v1/…`: what `berth admin` speaks. Errors are `application/problem+json` (RFC 9457).
 
+mod explain;
+mod groups;
+mod policies;
 mod problem;
 mod users;
 
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use crate::state::App;
 pub use users::{ChangePassword, NewUser};
@@ -14,5 +17,13 @@ pub(crate) fn routes() -> Router<App> {
         .route("/users", get(users::list).post(users::add))
         .route("/users/{name}", get(users::show).delete(users::remove))
         .route("/users/{name}/password", put(users::set_password))
+        .route("/explain", get(explain::explain))
+        .route("/groups", get(groups::list).post(groups::add))
+        .route("/groups/{name}", delete(groups::remove))
+        .route("/groups/{name}/members/{user}", put(groups::join).delete(groups::leave))
+        .route("/groups/{name}/policies", post(groups::attach).delete(groups::detach))
+        .route("/policies", get(policies::list))
+        .route("/policies/{name}", get(policies::show).put(policies::keep).delete(policies::remove))
+        .route("/users/{name}/disabled", put(users::disable).delete(users::enable))
         .route("/users/{name}/policies", post(users::attach).delete(users::detach))
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use crate::access::{AllowedHere, ecr};
-use crate::directory::{AttachedPolicy, User};
+use crate::directory::{AttachedPolicy, Holder, User};
 use crate::error::Error;
 use crate::state::App;
 
@@ -49,17 +49,17 @@ pub struct ChangePassword {
     pub password: SecretString,
 }
 
-type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 
-fn read<T>(body: Body<T>) -> Result<T, Error> {
+pub(super) fn read<T>(body: Body<T>) -> Result<T, Error> {
     match body {
         Ok(Json(value)) => Ok(value),
         Err(rejection) => Err(Error::Request(ErrorCode::Unsupported, rejection.body_text())),
     }
 }
 
-fn attachment(policy: &AttachedPolicy) -> Result<Attachment, Error> {
-    Ok(Attachment { policy: policy.policy.parse()?, prefix: policy.prefix.parse()? })
+pub(super) fn attachment(policy: &AttachedPolicy) -> Result<Attachment, Error> {
+    Ok(Attachment::new(policy.policy.parse()?, policy.prefix.parse()?)?)
 }
 
 pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<User>>, Problem> {
@@ -105,13 +105,31 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+pub(crate) async fn disable(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.directory.disable_user(&name.parse()?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn enable(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.directory.enable_user(&name.parse()?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 pub(crate) async fn attach(
     _: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     body: Body<AttachedPolicy>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.attach(&name.parse()?, &attachment(&read(body)?)?).await?;
+    app.directory.attach(&Holder::User(name.parse()?), &attachment(&read(body)?)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -121,6 +139,6 @@ pub(crate) async fn detach(
     Path(name): Path<String>,
     body: Body<AttachedPolicy>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.detach(&name.parse()?, &attachment(&read(body)?)?).await?;
+    app.directory.detach(&Holder::User(name.parse()?), &attachment(&read(body)?)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

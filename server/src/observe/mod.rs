@@ -36,6 +36,10 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug, Clone)]
 pub struct LoggedIdentity(pub Arc<str>);
 
+/// Where a request comes from: an extension of every request, see [`Observe`].
+#[derive(Debug, Clone, Copy)]
+pub struct ClientAddress(pub IpAddr);
+
 /// Puts [`Observe`] around a service.
 #[derive(Clone)]
 pub struct ObserveLayer {
@@ -83,6 +87,9 @@ where
         let id = RequestId::take_or_make(request.headers().get(X_REQUEST_ID));
         let client = self.client(&request);
         request.extensions_mut().insert(id.clone());
+        if let Some(client) = client {
+            request.extensions_mut().insert(ClientAddress(client));
+        }
         let is_read = request.method().is_safe();
         let span = if is_read { debug_span!("request", %id) } else { info_span!("request", %id) };
         let record = Record::new(self.layer.metrics.clone(), &request, client, id);

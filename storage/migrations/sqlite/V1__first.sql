@@ -145,11 +145,38 @@ CREATE TABLE identities (
     credentials_changed_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Documents that administrators wrote; those that come with the program are not here.
+CREATE TABLE policies (
+    name       TEXT NOT NULL PRIMARY KEY,
+    document   TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE attachments (
     identity_id TEXT NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
     policy      TEXT NOT NULL,
     prefix      TEXT NOT NULL,
     PRIMARY KEY (identity_id, policy, prefix)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE user_groups (
+    name       TEXT NOT NULL PRIMARY KEY,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE group_members (
+    group_name  TEXT NOT NULL REFERENCES user_groups (name) ON DELETE CASCADE,
+    identity_id TEXT NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
+    PRIMARY KEY (group_name, identity_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX group_members_by_identity ON group_members (identity_id, group_name);
+
+CREATE TABLE group_attachments (
+    group_name TEXT NOT NULL REFERENCES user_groups (name) ON DELETE CASCADE,
+    policy     TEXT NOT NULL,
+    prefix     TEXT NOT NULL,
+    PRIMARY KEY (group_name, policy, prefix)
 ) STRICT, WITHOUT ROWID;
 
 -- Only the hash of a refresh token is kept.

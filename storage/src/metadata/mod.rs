@@ -6,7 +6,9 @@ mod tx;
 
 pub(crate) mod blobs;
 pub(crate) mod condemned;
+pub(crate) mod groups;
 pub(crate) mod manifests;
+pub(crate) mod policies;
 pub(crate) mod records;
 pub(crate) mod referrers;
 pub(crate) mod repositories;

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use super::groups::{MembershipRecord, memberships_of};
+use super::policies::{PolicyRecord, policies_of};
 use super::{Change, Metadata, Row, Tx, args, store};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
@@ -25,6 +27,10 @@ pub struct IdentityRecord {
     pub credentials_changed_at: Timestamp,
     /// What it may do.
     pub attachments: Vec<AttachmentRecord>,
+    /// The groups it is in, and what it may do through them.
+    pub groups: Vec<MembershipRecord>,
+    /// The documents of those policies, its own and its groups', that have one here.
+    pub documents: Vec<PolicyRecord>,
 }
 
 /// A policy attached to an identity.
@@ -71,6 +77,10 @@ impl Records {
         Self(metadata)
     }
 
+    pub(super) const fn metadata(&self) -> &Metadata {
+        &self.0
+    }
+
     /// The identity of this id, if there is one.
     ///
     /// # Errors
@@ -115,6 +125,20 @@ impl Records {
     /// [`Error::Missing`] when there is no such identity.
     pub async fn set_password(&self, id: String, password: String, now: Timestamp) -> Result<(), Error> {
         self.0.write((id, password, now), set_password).await
+    }
+
+    /// Disables an identity since `disabled_at`, or enables it; tokens issued before, and refresh
+    /// tokens, count no more.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no such identity.
+    pub async fn set_disabled(
+        &self,
+        id: String,
+        disabled_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.0.write((id, disabled_at, now), set_disabled).await
     }
 
     /// Removes an identity with all that hangs on it.
@@ -197,7 +221,7 @@ impl Records {
     }
 }
 
-fn missing(id: &str) -> Error {
+pub(super) fn missing(id: &str) -> Error {
     Error::Missing(format!("identity {id}"))
 }
 
@@ -209,6 +233,8 @@ async fn identity_of(tx: &mut Tx<'_>, row: &Row) -> Result<IdentityRecord, Fault
         .iter()
         .map(|row| Ok(AttachmentRecord { policy: row.text(0)?.to_owned(), prefix: row.text(1)?.to_owned() }))
         .collect::<Result<_, Fault>>()?;
+    let groups = memberships_of(tx, &id).await?;
+    let documents = policies_of(tx, &id).await?;
     Ok(IdentityRecord {
         id,
         name: row.text(1)?.to_owned(),
@@ -217,6 +243,8 @@ async fn identity_of(tx: &mut Tx<'_>, row: &Row) -> Result<IdentityRecord, Fault
         disabled_at: row.int_or_null(4)?.map(Timestamp),
         credentials_changed_at: Timestamp(row.int(5)?),
         attachments,
+        groups,
+        documents,
     })
 }
 
@@ -259,7 +287,11 @@ fn add_identity<'t>(
     })
 }
 
-async fn insert_attachment(tx: &mut Tx<'_>, id: &str, attachment: &AttachmentRecord) -> Result<(), Fault> {
+pub(super) async fn insert_attachment(
+    tx: &mut Tx<'_>,
+    id: &str,
+    attachment: &AttachmentRecord,
+) -> Result<(), Fault> {
     let sql = "INSERT INTO attachments (identity_id, policy, prefix) VALUES ($1, $2, $3)
                ON CONFLICT (identity_id, policy, prefix) DO NOTHING";
     tx.run(sql, args![id, &attachment.policy, &attachment.prefix]).await
@@ -273,6 +305,20 @@ fn set_password<'t>(
         let sql =
             "UPDATE identities SET password = $2, credentials_changed_at = $3 WHERE id = $1 RETURNING id";
         tx.row(sql, args![id, password, *now]).await?.ok_or_else(|| missing(id))?;
+        tx.run("DELETE FROM refresh_tokens WHERE identity_id = $1", args![id]).await?;
+        tx.changed(Change::Directory);
+        Ok(())
+    })
+}
+
+fn set_disabled<'t>(
+    tx: &'t mut Tx<'_>,
+    (id, disabled_at, now): &'t (String, Option<Timestamp>, Timestamp),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql =
+            "UPDATE identities SET disabled_at = $2, credentials_changed_at = $3 WHERE id = $1 RETURNING id";
+        tx.row(sql, args![id, *disabled_at, *now]).await?.ok_or_else(|| missing(id))?;
         tx.run("DELETE FROM refresh_tokens WHERE identity_id = $1", args![id]).await?;
         tx.changed(Change::Directory);
         Ok(())

@@ -1,11 +1,15 @@
 //! The data folder of a stopped server.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use berth_auth::{Action, Context, Transport, UserName};
+use berth_oci::RepositoryName;
 use berth_server::config::{Config, Flags};
 use berth_server::metrics::Metrics;
-use berth_server::{Directory, Store};
+use berth_server::{Directory, Error, Explanation, Store};
 
 use crate::failure::Failure;
 
@@ -30,5 +34,20 @@ impl Offline {
 
     pub(super) const fn directory(&self) -> &Directory {
         &self.store.directory
+    }
+
+    /// What would come of a request made now, over TLS.
+    pub(super) async fn explain(
+        &self,
+        user: &UserName,
+        action: Action,
+        repository: Option<&RepositoryName>,
+        from: Option<IpAddr>,
+    ) -> Result<Explanation, Error> {
+        let directory = self.directory();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+        let context = Context { account: directory.account(), address: from, transport: Transport::Tls, now };
+        directory.explain(user, action, repository, &context).await
     }
 }

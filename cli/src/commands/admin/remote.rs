@@ -63,6 +63,11 @@ impl Remote {
         self.send(tried, request).await.map(drop)
     }
 
+    /// Sends a text as it is.
+    pub(super) async fn put_text(&self, tried: &str, path: &str, text: String) -> Result<(), Failure> {
+        self.send(tried, self.request(tried, Method::PUT, path)?.body(text)).await.map(drop)
+    }
+
     fn request(&self, tried: &str, method: Method, path: &str) -> Result<RequestBuilder, Failure> {
         let url =
             self.connection.url(&format!("/api/v1{path}")).map_err(|wrong| Failure::new(tried, wrong))?;

@@ -2,14 +2,14 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use berth_auth::{Password, UserName};
+use berth_auth::{GroupName, Password, UserName};
 use berth_server::{AttachedPolicy, User};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::{FormatArgs, Target, table};
+use super::{FormatArgs, Target, group, table};
 use crate::failure::Failure;
 use crate::output;
 
@@ -28,6 +28,9 @@ enum Command {
         name: UserName,
         #[command(flatten)]
         password: PasswordArgs,
+        /// Put the user into this group; may be given several times
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<GroupName>,
     },
     /// List the users
     #[command(after_help = "Example:\n  berth admin user list --format json")]
@@ -46,6 +49,12 @@ enum Command {
         #[command(flatten)]
         password: PasswordArgs,
     },
+    /// Let a user do nothing for now; tokens issued before are worthless at once
+    #[command(after_help = "Example:\n  berth admin user disable alice")]
+    Disable { name: UserName },
+    /// Let a disabled user log in again
+    #[command(after_help = "Example:\n  berth admin user enable alice")]
+    Enable { name: UserName },
     /// Remove a user
     #[command(after_help = "Example:\n  berth admin user rm alice")]
     Rm { name: UserName },
@@ -61,7 +70,14 @@ struct PasswordArgs {
 impl UserArgs {
     pub(super) async fn run(&self, target: &Target) -> Result<(), Failure> {
         match &self.command {
-            Command::Add { name, password } => add(target, name, password).await,
+            Command::Add { name, password, groups } => {
+                add(target, name, password).await?;
+                // The password, which may be new and shown only once, has been told by now.
+                for group in groups {
+                    group::join(target, group, name).await?;
+                }
+                Ok(())
+            }
             Command::List(format) => {
                 let users = match target {
                     Target::Remote(remote) => remote.get::<Vec<User>>("listing the users", "/users").await?,
@@ -74,21 +90,27 @@ impl UserArgs {
             }
             Command::Show { name, format } => print(*format, &[show(target, name).await?]),
             Command::Passwd { name, password } => change_password(target, name, password).await,
+            Command::Disable { name } => disable(target, name).await,
+            Command::Enable { name } => enable(target, name).await,
             Command::Rm { name } => remove(target, name).await,
         }
     }
 }
 
 fn print(format: FormatArgs, users: &[User]) -> Result<(), Failure> {
-    table::print(format.format, users, ["NAME", "STATE", "POLICIES"], |user| {
-        let policy = |at: &AttachedPolicy| match at.prefix.as_str() {
-            "" => at.policy.clone(),
-            prefix => format!("{} on {prefix}", at.policy),
-        };
-        let policies = user.policies.iter().map(policy).collect::<Vec<_>>().join(", ");
+    table::print(format.format, users, ["NAME", "STATE", "GROUPS", "POLICIES"], |user| {
         let state = if user.disabled { "disabled" } else { "active" };
-        [user.name.clone(), state.to_owned(), policies]
+        [user.name.clone(), state.to_owned(), user.groups.join(", "), policies(&user.policies)]
     })
+}
+
+/// Policies and where, in one cell.
+pub(super) fn policies(policies: &[AttachedPolicy]) -> String {
+    let policy = |at: &AttachedPolicy| match at.prefix.as_str() {
+        "" => at.policy.clone(),
+        prefix => format!("{} on {prefix}", at.policy),
+    };
+    policies.iter().map(policy).collect::<Vec<_>>().join(", ")
 }
 
 async fn add(target: &Target, name: &UserName, args: &PasswordArgs) -> Result<(), Failure> {
@@ -131,6 +153,30 @@ async fn change_password(target: &Target, name: &UserName, args: &PasswordArgs) 
         }
     }
     origin.tell(&password)
+}
+
+async fn disable(target: &Target, name: &UserName) -> Result<(), Failure> {
+    let tried = format!("disabling the user {name}");
+    match target {
+        Target::Remote(remote) => {
+            remote.tell(&tried, Method::PUT, &format!("/users/{name}/disabled"), None::<&()>).await
+        }
+        Target::Offline(offline) => {
+            offline.directory().disable_user(name).await.map_err(|error| Failure::new(&tried, error))
+        }
+    }
+}
+
+async fn enable(target: &Target, name: &UserName) -> Result<(), Failure> {
+    let tried = format!("enabling the user {name}");
+    match target {
+        Target::Remote(remote) => {
+            remote.tell(&tried, Method::DELETE, &format!("/users/{name}/disabled"), None::<&()>).await
+        }
+        Target::Offline(offline) => {
+            offline.directory().enable_user(name).await.map_err(|error| Failure::new(&tried, error))
+        }
+    }
 }
 
 async fn remove(target: &Target, name: &UserName) -> Result<(), Failure> {

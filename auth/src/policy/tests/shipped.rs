@@ -1,21 +1,22 @@
+//! The shipped policies, and the decisions they lead to.
+
+use std::sync::Arc;
+
 use super::*;
-use crate::{Identity, parse_scopes};
+use crate::{Caller, Scope, parse_scopes};
 
 fn alice(attachments: &[(&str, &str)]) -> Identity {
-    let attachments = attachments
-        .iter()
-        .map(|(policy, prefix)| Attachment {
-            policy: policy.parse().unwrap(),
-            prefix: prefix.parse().unwrap(),
-        })
-        .collect();
-    Identity {
-        id: "1".parse().unwrap(),
-        name: "alice".parse().unwrap(),
-        attachments,
-        disabled: false,
-        credentials_changed_at: 0,
-    }
+    let attachments = attachments.iter().map(|(policy, prefix)| {
+        let (policy, prefix): (ShippedPolicy, RepositoryPrefix) =
+            (policy.parse().unwrap(), prefix.parse().unwrap());
+        let document = policy.document(&prefix, &account()).unwrap().into();
+        Attached { attachment: Attachment { policy: policy.into(), prefix }, through: None, document }
+    });
+    Identity { attachments: attachments.collect(), ..identity("alice") }
+}
+
+fn allowed(caller: &Caller, action: Action, repository: Option<&RepositoryName>) -> bool {
+    decide(caller, action, repository, &nowhere(&account())).allowed
 }
 
 fn caller(attachments: &[(&str, &str)]) -> Caller {
@@ -42,8 +43,9 @@ fn a_prefix_covers_whole_components_only() {
         ("team-a/app", "team-a/app", true),
         ("team-a/app", "team-a/apple", false),
     ] {
-        let prefix: RepositoryPrefix = prefix.parse().unwrap();
-        assert_eq!(prefix.covers(&name(repository)), covered, "'{prefix}' and {repository}");
+        let reader = caller(&[("reader", prefix)]);
+        let found = allowed(&reader, Action::BatchGetImage, Some(&name(repository)));
+        assert_eq!(found, covered, "'{prefix}' and {repository}");
     }
 }
 
@@ -69,16 +71,16 @@ fn each_shipped_policy_allows_what_its_table_says() {
     ];
     let push = [InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload, PutImage, CreateRepository];
     let rest = [BatchDeleteImage, DeleteRepository];
-    for (policy, allowed) in [
+    for (policy, actions) in [
         ("reader", pull.to_vec()),
         ("developer", [&pull[..], &push].concat()),
         ("admin", [&pull[..], &push, &rest].concat()),
     ] {
         let caller = caller(&[(policy, "team-a/")]);
         for action in Action::ALL {
-            let own = decide(&caller, action, Some(&name("team-a/app"))).allowed;
-            assert_eq!(own, allowed.contains(&action), "{policy} {action}");
-            let other = decide(&caller, action, Some(&name("team-b/app"))).allowed;
+            let own = allowed(&caller, action, Some(&name("team-a/app")));
+            assert_eq!(own, actions.contains(&action), "{policy} {action}");
+            let other = allowed(&caller, action, Some(&name("team-b/app")));
             assert!(!other, "{policy} {action}");
         }
     }
@@ -87,10 +89,10 @@ fn each_shipped_policy_allows_what_its_table_says() {
 #[test]
 fn only_the_admin_of_everything_administers() {
     for action in [Action::ManageUsers, Action::ReadMetrics] {
-        assert!(decide(&caller(&[("admin", "")]), action, None).allowed);
-        assert!(!decide(&caller(&[("admin", "team-a/")]), action, None).allowed);
-        assert!(!decide(&caller(&[("developer", "")]), action, None).allowed);
-        assert!(!decide(&caller(&[("admin", "")]), action, Some(&name("a"))).allowed);
+        assert!(allowed(&caller(&[("admin", "")]), action, None));
+        assert!(!allowed(&caller(&[("admin", "team-a/")]), action, None));
+        assert!(!allowed(&caller(&[("developer", "")]), action, None));
+        assert!(!allowed(&caller(&[("admin", "")]), action, Some(&name("a"))));
     }
 }
 
@@ -100,14 +102,14 @@ fn an_action_on_a_repository_needs_one() {
     for action in Action::ALL {
         let listed = matches!(action, Action::DescribeRepositories | Action::GetAuthorizationToken);
         let expected = listed || action.is_administrative();
-        assert_eq!(decide(&admin, action, None).allowed, expected, "{action}");
+        assert_eq!(allowed(&admin, action, None), expected, "{action}");
     }
 }
 
 #[test]
 fn the_catalog_is_open_to_all_who_have_anything_attached() {
-    assert!(decide(&caller(&[("reader", "team-a/")]), Action::DescribeRepositories, None).allowed);
-    assert!(!decide(&caller(&[]), Action::DescribeRepositories, None).allowed);
+    assert!(allowed(&caller(&[("reader", "team-a/")]), Action::DescribeRepositories, None));
+    assert!(!allowed(&caller(&[]), Action::DescribeRepositories, None));
 }
 
 #[test]
@@ -115,8 +117,8 @@ fn anonymous_and_disabled_callers_may_do_nothing() {
     let disabled = Caller::Identity(Arc::new(Identity { disabled: true, ..alice(&[("admin", "")]) }));
     for action in Action::ALL {
         for repository in [None, Some(&name("a"))] {
-            assert!(!decide(&Caller::Anonymous, action, repository).allowed, "{action}");
-            assert!(!decide(&disabled, action, repository).allowed, "{action}");
+            assert!(!allowed(&Caller::Anonymous, action, repository), "{action}");
+            assert!(!allowed(&disabled, action, repository), "{action}");
         }
     }
 }
@@ -144,7 +146,8 @@ fn every_decision_says_why() {
         (&disabled, Action::PutImage, Some(&app), "denied: alice is disabled"),
         (&Caller::Anonymous, Action::PutImage, Some(&app), "denied: without a login nothing is allowed"),
     ] {
-        assert_eq!(decide(caller, action, repository).to_string(), sentence);
+        let account = account();
+        assert_eq!(decide(caller, action, repository, &nowhere(&account)).to_string(), sentence);
     }
 }
 
@@ -169,7 +172,19 @@ fn a_token_is_granted_the_words_behind_which_anything_is_allowed() {
         (caller(&[]), vec![]),
         (Caller::Anonymous, vec![]),
     ] {
-        let written: Vec<_> = granted_scopes(&caller, &asked).iter().map(Scope::to_string).collect();
+        let written: Vec<_> =
+            granted_scopes(&caller, &asked, &nowhere(&account())).iter().map(Scope::to_string).collect();
         assert_eq!(written, granted);
     }
+}
+
+#[test]
+fn a_decision_through_a_group_names_it() {
+    let mut member = alice(&[("reader", "")]);
+    member.attachments[0].through = Some("devs".parse().unwrap());
+    let (caller, app, account) = (Caller::Identity(Arc::new(member)), name("app"), account());
+    assert_eq!(
+        decide(&caller, Action::BatchGetImage, Some(&app), &nowhere(&account)).to_string(),
+        "allowed: reader on every repository attached to the group devs, which alice is in"
+    );
 }

@@ -1,0 +1,60 @@
+//! The circumstances of a request, as policies' conditions ask for them.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use berth_auth::{Account, Context, Transport};
+use berth_storage::Timestamp;
+use http::request::Parts;
+
+use crate::front_door::Connection;
+use crate::observe::ClientAddress;
+use crate::state::App;
+
+/// Whence, how and when a request came.
+#[derive(Clone)]
+pub(crate) struct Circumstances {
+    account: Arc<Account>,
+    address: Option<IpAddr>,
+    transport: Transport,
+    now: Timestamp,
+}
+
+impl Circumstances {
+    pub(crate) fn of(parts: &Parts, app: &App) -> Self {
+        Self {
+            account: Arc::clone(app.directory.account()),
+            address: parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address),
+            transport: transport(parts),
+            now: app.registry.now(),
+        }
+    }
+
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context { account: &self.account, address: self.address, transport: self.transport, now: self.now.0 }
+    }
+}
+
+impl FromRequestParts<App> for Circumstances {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, app))
+    }
+}
+
+/// How a request came: as the connection is, or as the trusted proxy before it says.
+pub(crate) fn transport(parts: &Parts) -> Transport {
+    let connection = parts.extensions.get::<Connection>();
+    let proxied = connection.is_some_and(|connection| connection.proxied);
+    let forwarded = parts.headers.get("x-forwarded-proto").filter(|_| proxied);
+    let forwarded = forwarded.and_then(|value| value.to_str().ok()?.split(',').next_back());
+    match forwarded.map(str::trim) {
+        Some("https") => Transport::Tls,
+        Some("http") => Transport::Plain,
+        _ if connection.is_some_and(|connection| connection.tls) => Transport::Tls,
+        _ => Transport::Plain,
+    }
+}

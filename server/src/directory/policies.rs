@@ -1,0 +1,147 @@
+//! Policies: kept, shown, removed, attached.
+
+use berth_auth::{
+    Attachment, GroupName, IdentityPolicy, ParseError, PolicyName, RepositoryPrefix, ShippedPolicy, UserName,
+};
+use berth_storage::{PolicyOrigin, PolicyRecord};
+use serde::{Deserialize, Serialize};
+
+use super::Directory;
+use super::users::record_of;
+use crate::error::Error;
+
+/// A policy, as people see one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// What it is attached by.
+    pub name: String,
+    /// Whether it comes with Berth.
+    pub shipped: bool,
+    /// When it was first kept, in seconds since the epoch; not for shipped ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<i64>,
+    /// When it was last replaced, in seconds since the epoch; not for shipped ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<i64>,
+    /// The document; of a shipped one as it is without a prefix.
+    pub document: String,
+}
+
+impl Policy {
+    fn of(record: PolicyRecord) -> Self {
+        Self {
+            name: record.name,
+            shipped: false,
+            created_at: Some(record.created_at.seconds()),
+            updated_at: Some(record.updated_at.seconds()),
+            document: record.document,
+        }
+    }
+
+    fn shipped(policy: ShippedPolicy) -> Self {
+        Self {
+            name: policy.to_string(),
+            shipped: true,
+            created_at: None,
+            updated_at: None,
+            document: policy.text(&RepositoryPrefix::all()),
+        }
+    }
+}
+
+/// Who has policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// One user.
+    User(UserName),
+    /// Every user in a group.
+    Group(GroupName),
+}
+
+/// Only what administrators wrote can be written again.
+fn own(name: &PolicyName) -> Result<(), ParseError> {
+    name.shipped().map_or(Ok(()), |policy| Err(ParseError::Shipped(policy)))
+}
+
+impl Directory {
+    /// All policies: the shipped ones first, then the others in order of name.
+    ///
+    /// # Errors
+    /// When the database fails, as everywhere here.
+    pub async fn policies(&self) -> Result<Vec<Policy>, Error> {
+        let own = self.records.policies().await?;
+        Ok(ShippedPolicy::ALL
+            .into_iter()
+            .map(Policy::shipped)
+            .chain(own.into_iter().map(Policy::of))
+            .collect())
+    }
+
+    /// The policy of this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn policy(&self, name: &PolicyName) -> Result<Policy, Error> {
+        if let Some(policy) = name.shipped() {
+            return Ok(Policy::shipped(policy));
+        }
+        let record = self.records.policy(name.to_string()).await?;
+        record.map(Policy::of).ok_or_else(|| berth_storage::Error::Missing(format!("policy {name}")).into())
+    }
+
+    /// Keeps a document, in place of the one of this name if there is one. Whoever has it is judged
+    /// by it from their next request on.
+    ///
+    /// # Errors
+    /// When the document is broken, or the name is a shipped one's.
+    pub async fn put_policy(&self, name: &PolicyName, document: String) -> Result<(), Error> {
+        own(name)?;
+        IdentityPolicy::parse(&document, &self.account).map_err(ParseError::from)?;
+        Ok(self.records.put_policy(name.to_string(), document, (self.clock)()).await?)
+    }
+
+    /// Removes a policy.
+    ///
+    /// # Errors
+    /// When there is none, when it is a shipped one, or when somebody has it.
+    pub async fn remove_policy(&self, name: &PolicyName) -> Result<(), Error> {
+        own(name)?;
+        Ok(self.records.remove_policy(name.to_string()).await?)
+    }
+
+    /// Attaches a policy; doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When there is no such user or group, or no such policy.
+    pub async fn attach(&self, holder: &Holder, attachment: &Attachment) -> Result<(), Error> {
+        let (record, own) = (record_of(attachment), attachment.policy.shipped().is_none());
+        match holder {
+            Holder::User(name) => {
+                let id = self.record(name).await?.id;
+                if own {
+                    self.records.attach_document(id, record.policy).await?;
+                } else {
+                    self.records.attach(id, record).await?;
+                }
+            }
+            Holder::Group(name) => {
+                let origin = if own { PolicyOrigin::Kept } else { PolicyOrigin::Shipped };
+                self.records.attach_to_group(name.to_string(), record, origin).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Detaches a policy.
+    ///
+    /// # Errors
+    /// When there is no such user or group, or the policy was not attached to it.
+    pub async fn detach(&self, holder: &Holder, attachment: &Attachment) -> Result<(), Error> {
+        let record = record_of(attachment);
+        match holder {
+            Holder::User(name) => self.records.detach(self.record(name).await?.id, record).await?,
+            Holder::Group(name) => self.records.detach_from_group(name.to_string(), record).await?,
+        }
+        Ok(())
+    }
+}

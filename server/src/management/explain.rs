@@ -1,0 +1,53 @@
+//! Why something is allowed or denied.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query};
+use berth_oci::ErrorCode;
+use http::request::Parts;
+use serde::Deserialize;
+
+use super::problem::Problem;
+use super::users::Manager;
+use crate::circumstances::Circumstances;
+use crate::directory::Explanation;
+use crate::error::Error;
+use crate::state::App;
+
+/// Who does what to what; without a repository, to the registry as a whole.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    user: String,
+    action: String,
+    repository: Option<String>,
+    /// Whence; left out: whence this is asked.
+    from: Option<IpAddr>,
+}
+
+impl FromRequestParts<App> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let asked: Result<Query<Self>, QueryRejection> = Query::from_request_parts(parts, app).await;
+        let refused = |error: QueryRejection| Error::Request(ErrorCode::Unsupported, error.body_text());
+        Ok(asked.map_err(refused)?.0)
+    }
+}
+
+/// As if it were asked now, in the way that the question came.
+pub(crate) async fn explain(
+    _: Manager,
+    State(app): State<App>,
+    circumstances: Circumstances,
+    asked: Asked,
+) -> Result<Json<Explanation>, Problem> {
+    let repository = asked.repository.map(|name| name.parse()).transpose()?;
+    let mut context = circumstances.context();
+    context.address = asked.from.or(context.address);
+    let (user, action) = (asked.user.parse()?, asked.action.parse()?);
+    Ok(Json(app.directory.explain(&user, action, repository.as_ref(), &context).await?))
+}

@@ -1,0 +1,230 @@
+//! Groups of identities, and the policies attached to them, as plain records.
+
+use futures_util::future::BoxFuture;
+
+use super::policies::no_policy;
+use super::records::{AttachmentRecord, Records, missing};
+use super::{Change, Row, Tx, args};
+use crate::error::{Error, Fault};
+use crate::time::Timestamp;
+
+/// A group, as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRecord {
+    /// What people call it; everything refers to it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The names of the identities in it, in order.
+    pub members: Vec<String>,
+    /// What all of them may do.
+    pub attachments: Vec<AttachmentRecord>,
+}
+
+/// A group that an identity is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipRecord {
+    /// The group's name.
+    pub group: String,
+    /// What everyone in it may do.
+    pub attachments: Vec<AttachmentRecord>,
+}
+
+/// Where a policy's document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyOrigin {
+    /// In the program.
+    Shipped,
+    /// Here: it must be kept before it can be attached.
+    Kept,
+}
+
+impl Records {
+    /// All groups, in order of name.
+    ///
+    /// # Errors
+    /// When the database fails, as everywhere here.
+    pub async fn groups(&self) -> Result<Vec<GroupRecord>, Error> {
+        self.metadata().scan((), groups).await
+    }
+
+    /// Makes a group that nobody is in.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when the name is taken.
+    pub async fn add_group(&self, name: String, now: Timestamp) -> Result<(), Error> {
+        self.metadata().write((name, now), add_group).await
+    }
+
+    /// Removes a group; who was in it is so no more.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no such group.
+    pub async fn remove_group(&self, name: String) -> Result<(), Error> {
+        self.metadata().write(name, remove_group).await
+    }
+
+    /// Puts an identity into a group; doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no such group or identity.
+    pub async fn join_group(&self, name: String, id: String) -> Result<(), Error> {
+        self.metadata().write((name, id), join_group).await
+    }
+
+    /// Takes an identity out of a group.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when it was not in it.
+    pub async fn leave_group(&self, name: String, id: String) -> Result<(), Error> {
+        self.metadata().write((name, id), leave_group).await
+    }
+
+    /// Attaches a policy to a group; doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no such group, or no such policy of those kept here.
+    pub async fn attach_to_group(
+        &self,
+        name: String,
+        attachment: AttachmentRecord,
+        origin: PolicyOrigin,
+    ) -> Result<(), Error> {
+        self.metadata().write((name, attachment, origin), attach_to_group).await
+    }
+
+    /// Detaches a policy from a group.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when it was not attached.
+    pub async fn detach_from_group(&self, name: String, attachment: AttachmentRecord) -> Result<(), Error> {
+        self.metadata().write((name, attachment), detach_from_group).await
+    }
+}
+
+fn no_group(name: &str) -> Error {
+    Error::Missing(format!("group {name}"))
+}
+
+fn attachment(row: &Row) -> Result<AttachmentRecord, Fault> {
+    Ok(AttachmentRecord { policy: row.text(0)?.to_owned(), prefix: row.text(1)?.to_owned() })
+}
+
+const ATTACHED: &str =
+    "SELECT policy, prefix FROM group_attachments WHERE group_name = $1 ORDER BY policy, prefix";
+
+/// The groups that an identity is in, in order of name.
+pub(super) async fn memberships_of(tx: &mut Tx<'_>, identity: &str) -> Result<Vec<MembershipRecord>, Fault> {
+    let sql = "SELECT group_name FROM group_members WHERE identity_id = $1 ORDER BY group_name";
+    let mut memberships = Vec::new();
+    for row in tx.rows(sql, args![identity]).await? {
+        let group = row.text(0)?.to_owned();
+        let attachments = tx.rows(ATTACHED, args![&group]).await?;
+        let attachments = attachments.iter().map(attachment).collect::<Result<_, _>>()?;
+        memberships.push(MembershipRecord { group, attachments });
+    }
+    Ok(memberships)
+}
+
+fn groups<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Vec<GroupRecord>, Error>> {
+    Box::pin(async move {
+        let mut groups = Vec::new();
+        for row in tx.rows("SELECT name, created_at FROM user_groups ORDER BY name", args![]).await? {
+            let name = row.text(0)?.to_owned();
+            let sql = "SELECT identities.name FROM group_members
+                       JOIN identities ON identities.id = group_members.identity_id
+                       WHERE group_members.group_name = $1 ORDER BY identities.name";
+            let members = tx.rows(sql, args![&name]).await?;
+            let members =
+                members.iter().map(|row| Ok(row.text(0)?.to_owned())).collect::<Result<_, Fault>>()?;
+            let attachments = tx.rows(ATTACHED, args![&name]).await?;
+            let attachments = attachments.iter().map(attachment).collect::<Result<_, _>>()?;
+            groups.push(GroupRecord { name, created_at: Timestamp(row.int(1)?), members, attachments });
+        }
+        Ok(groups)
+    })
+}
+
+fn add_group<'t>(
+    tx: &'t mut Tx<'_>,
+    (name, now): &'t (String, Timestamp),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql = "INSERT INTO user_groups (name, created_at) VALUES ($1, $2)
+                   ON CONFLICT (name) DO NOTHING RETURNING name";
+        let made = tx.row(sql, args![name, *now]).await?;
+        made.map(drop).ok_or_else(|| Error::Exists(format!("group {name}")))
+    })
+}
+
+fn remove_group<'t>(tx: &'t mut Tx<'_>, name: &'t String) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql = "DELETE FROM user_groups WHERE name = $1 RETURNING name";
+        tx.row(sql, args![name]).await?.ok_or_else(|| no_group(name))?;
+        tx.changed(Change::Directory);
+        Ok(())
+    })
+}
+
+async fn need_group(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
+    let found = tx.row("SELECT name FROM user_groups WHERE name = $1", args![name]).await?;
+    found.map(drop).ok_or_else(|| no_group(name))
+}
+
+fn join_group<'t>(tx: &'t mut Tx<'_>, (name, id): &'t (String, String)) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        need_group(tx, name).await?;
+        tx.row("SELECT id FROM identities WHERE id = $1", args![id]).await?.ok_or_else(|| missing(id))?;
+        let sql = "INSERT INTO group_members (group_name, identity_id) VALUES ($1, $2)
+                   ON CONFLICT (group_name, identity_id) DO NOTHING";
+        tx.run(sql, args![name, id]).await?;
+        tx.changed(Change::Directory);
+        Ok(())
+    })
+}
+
+fn leave_group<'t>(tx: &'t mut Tx<'_>, (name, id): &'t (String, String)) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        need_group(tx, name).await?;
+        let sql = "DELETE FROM group_members WHERE group_name = $1 AND identity_id = $2 RETURNING group_name";
+        let gone = tx.row(sql, args![name, id]).await?;
+        gone.ok_or_else(|| Error::Missing(format!("the membership in group {name}")))?;
+        tx.changed(Change::Directory);
+        Ok(())
+    })
+}
+
+fn attach_to_group<'t>(
+    tx: &'t mut Tx<'_>,
+    (name, attachment, origin): &'t (String, AttachmentRecord, PolicyOrigin),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        need_group(tx, name).await?;
+        let AttachmentRecord { policy, prefix } = attachment;
+        if *origin == PolicyOrigin::Kept {
+            let sql = "SELECT name FROM policies WHERE name = $1";
+            tx.row(sql, args![policy]).await?.ok_or_else(|| no_policy(policy))?;
+        }
+        let sql = "INSERT INTO group_attachments (group_name, policy, prefix) VALUES ($1, $2, $3)
+                   ON CONFLICT (group_name, policy, prefix) DO NOTHING";
+        tx.run(sql, args![name, policy, prefix]).await?;
+        tx.changed(Change::Directory);
+        Ok(())
+    })
+}
+
+fn detach_from_group<'t>(
+    tx: &'t mut Tx<'_>,
+    (name, attachment): &'t (String, AttachmentRecord),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        need_group(tx, name).await?;
+        let AttachmentRecord { policy, prefix } = attachment;
+        let sql = "DELETE FROM group_attachments WHERE group_name = $1 AND policy = $2 AND prefix = $3
+                   RETURNING policy";
+        let gone = tx.row(sql, args![name, policy, prefix]).await?;
+        gone.ok_or_else(|| Error::Missing(format!("the attachment of {policy} with prefix '{prefix}'")))?;
+        tx.changed(Change::Directory);
+        Ok(())
+    })
+}
