@@ -38,7 +38,7 @@ impl BufferBudget {
         let mut pool = self.0.lock();
         let size = if wanted.cast_signed() <= pool.left { wanted } else { SMALLEST };
         pool.left = pool.left.saturating_sub_unsigned(size);
-        let idle = pool.idle.iter().position(|buffer| buffer.len() == size);
+        let idle = pool.idle.iter().rposition(|buffer| buffer.len() == size);
         let reused = idle.map(|at| pool.idle.swap_remove(at));
         if reused.is_some() {
             pool.kept -= size;

@@ -27,7 +27,7 @@ use crate::config::LimitsConfig;
 
 /// The most that is read from an HTTP/1.1 client at once. Below 256 KiB uploads get slower, above
 /// 512 KiB they only cost memory.
-const READ_BUFFER: usize = 256 << 10;
+const READ_BUFFER: usize = 128 << 10;
 /// What an HTTP/2 client may send on one stream, and on all of one connection, unasked.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;

@@ -24,8 +24,8 @@ use crate::metadata::uploads as session_rows;
 use crate::{BlobStore, BufferBudget, Change, Clock, Metadata, Observer, Telemetry, Timestamp};
 use cache::ManifestCache;
 
-/// How much memory all uploads together may use for more than the smallest buffers, in bytes.
-const UPLOAD_BUFFERS: usize = 12 << 20;
+/// How much memory the buffers of all uploads may take before each new one is the smallest, in bytes.
+const UPLOAD_BUFFERS: usize = 16 << 20;
 
 /// Whether a push may make the repository it goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

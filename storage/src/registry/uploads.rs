@@ -1,7 +1,6 @@
 //! Pushing a blob: sessions that any process can go on with.
 //!
-//! Bytes are copied into buffers from a common budget, and hashed and appended side by side while
-//! more arrive, so memory does not grow with uploads. A session is saved at least every
+//! Bytes are copied into buffers from a common budget, and hashed and appended side by side while more arrive. A session is saved at least every
 //! [`SAVE_BYTES`] or [`SAVE_TIME`] and whenever a request ends, also when its connection broke, so
 //! the work runs in a task of its own that nobody's going away can stop.
 
@@ -18,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::{Creation, Registry, fault};
-use crate::buffers::{Filled, LARGEST, SMALLEST};
+use crate::buffers::Filled;
 use crate::error::{Error, Fault, FaultKind};
 use crate::ids::new_id;
 use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
@@ -30,8 +29,10 @@ const SAVE_BYTES: u64 = 32 * 1024 * 1024;
 const SAVE_TIME: Duration = Duration::from_secs(5);
 /// A writer that was killed blocks its session no longer than this.
 const CLAIM_TIME: Duration = Duration::from_secs(20);
-/// How many bytes are hashed before others get their turn on the same thread.
-const HASHED_AT_ONCE: usize = 64 * 1024;
+/// How many bytes are hashed and appended at a time: fewer make more hops between threads.
+const BATCH: usize = 256 * 1024;
+/// How many bytes are hashed before others get their turn on the same thread: some 80 µs.
+const HASHED_AT_ONCE: usize = 128 * 1024;
 /// Up to here both algorithms are kept, because the final request may be the first to name one.
 const BOTH_UNTIL: u64 = 16 * 1024 * 1024;
 
@@ -256,16 +257,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         let (batches, mut received) = mpsc::channel::<Bytes>(1);
         let budget = self.registry.shared.upload_buffers.clone();
         let collecting = async move {
-            let (mut size, mut total) = (SMALLEST, 0u64);
-            let mut rest = Bytes::new();
+            let (mut rest, mut total) = (Bytes::new(), 0u64);
             loop {
-                // A place in the queue first: one buffer is stored while one is filled, and no third.
+                // A place in the queue first: one batch is stored while one is gathered, and no third.
                 // Storing failed when there is none, and says why itself.
                 let Ok(place) = batches.reserve().await else { return Ok(None) };
-                let mut buffer = Filled::new(budget.take(size));
+                let mut batch = Filled::new(budget.take(BATCH));
                 let end = loop {
-                    buffer.take_from(&mut rest);
-                    if buffer.is_full() {
+                    // Copied: a piece as it came keeps the connection's whole read buffer alive.
+                    batch.take_from(&mut rest);
+                    if batch.is_full() {
                         break None;
                     }
                     match body.next().await {
@@ -282,13 +283,12 @@ impl<'r, B: BlobStore> Writer<'r, B> {
                     }
                 };
                 // Nothing is no reason to open a place that may have been sealed already.
-                if !buffer.as_ref().is_empty() {
-                    place.send(Bytes::from_owner(buffer));
+                if !batch.as_ref().is_empty() {
+                    place.send(Bytes::from_owner(batch));
                 }
                 if let Some(end) = end {
                     return end;
                 }
-                size = (size * 2).min(LARGEST);
             }
         };
         let writer = &mut *self;
