@@ -4,7 +4,7 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use berth_auth::{RepositoryPrefix, UserName};
+use berth_auth::UserName;
 use berth_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 use libfuzzer_sys::fuzz_target;
 
@@ -24,9 +24,8 @@ fn is_harmless(text: &str) -> bool {
 }
 
 fuzz_target!(|text: &str| {
-    if let Some(name) = word::<RepositoryName>(text) {
+    if word::<RepositoryName>(text).is_some() {
         assert!(is_harmless(text) && text.len() <= RepositoryName::MAX_LEN);
-        assert!(RepositoryPrefix::all().covers(&name));
     }
     if let Some(tag) = word::<Tag>(text) {
         assert!(is_harmless(text) && text.len() <= Tag::MAX_LEN);

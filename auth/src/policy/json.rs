@@ -94,9 +94,10 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// A name as an error may repeat it; those of the grammar are shown as they are.
+/// A name as an error may repeat it: those of the grammar as they are, others in quotes.
 fn plain(name: &str) -> String {
-    shortened(name).trim_matches('\'').to_owned()
+    let is_plain = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b":-_/".contains(&b));
+    if !name.is_empty() && name.len() <= 80 && is_plain(name) { name.to_owned() } else { shortened(name) }
 }
 
 /// A value and where it stands.
