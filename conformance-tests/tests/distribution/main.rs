@@ -6,6 +6,7 @@ mod deletes;
 mod lists;
 mod manifests;
 mod mounts;
+mod public;
 mod pulls;
 mod referrers;
 mod sessions;

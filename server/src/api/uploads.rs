@@ -83,14 +83,16 @@ async fn mount(
     const PAGE: u64 = 100;
     let creation = app.settings.creation;
     if let Some(source) = from {
-        let may = asker.may(READ, source);
+        let may = asker.may(app, READ, source).await?;
         return Ok(may && app.registry.mount(target, source, digest, creation, actor).await?);
     }
     let mut last = String::new();
     loop {
         let holders = app.registry.holders(digest, &last, PAGE).await?;
-        if let Some(source) = holders.iter().find(|source| asker.identity_may(READ, source)) {
-            return Ok(app.registry.mount(target, source, digest, creation, actor).await?);
+        for source in &holders {
+            if asker.identity_may(app, READ, source).await? {
+                return Ok(app.registry.mount(target, source, digest, creation, actor).await?);
+            }
         }
         match holders.last() {
             Some(end) if holders.len() as u64 == PAGE => last = end.as_str().to_owned(),
