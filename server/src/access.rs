@@ -9,7 +9,7 @@ use berth_auth::{
     Action, Caller, Credentials, Decision, Reason, Scope, Target, Transport, UserName, Verified, decide,
 };
 use berth_oci::RepositoryName;
-use berth_storage::Actor;
+use berth_storage::{Actor, Creation};
 use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 
@@ -129,6 +129,45 @@ pub(crate) struct Allowed<A> {
     pub(crate) actor: Actor,
     action: PhantomData<A>,
 }
+
+impl<A> Allowed<A> {
+    /// Whether the repository may be made if it isn't there: when the server makes repositories that
+    /// are pushed to, and they may do that.
+    pub(crate) fn creation(&self, app: &App) -> Creation {
+        let covered = |token: &Arc<Verified>| token.covers(CREATE, Some(&self.repository));
+        let may = self.asker.token.as_ref().is_none_or(covered) && self.creation_decided().allowed;
+        if may { app.settings.creation } else { Creation::Refused }
+    }
+
+    /// The error of a push; where only a right was missing to make the repository, it is refused as
+    /// for any missing right.
+    pub(crate) fn refusal(&self, app: &App, error: berth_storage::Error) -> Error {
+        let not_made =
+            matches!(&error, berth_storage::Error::RepositoryUnknown(name) if *name == self.repository);
+        let decision = self.creation_decided();
+        match &self.asker.caller {
+            Caller::Identity(identity)
+                if not_made && app.settings.creation == Creation::Allowed && !decision.allowed =>
+            {
+                let told = self.asker.told(&identity.name, &decision.reason, CREATE, Some(self.absent()));
+                Error::Denied(told)
+            }
+            Caller::Identity(_) | Caller::Anonymous => error.into(),
+        }
+    }
+
+    fn creation_decided(&self) -> Decision<'_> {
+        self.asker.decide(CREATE, Some(self.absent()))
+    }
+
+    /// A repository that is to be made has no policy of its own yet.
+    const fn absent(&self) -> Target<'_> {
+        Target { name: &self.repository, policy: None }
+    }
+}
+
+/// What making a repository by pushing to it takes.
+const CREATE: Action = Action::CreateRepository;
 
 /// Someone who may do the action `A` to the registry as a whole.
 pub(crate) struct AllowedHere<A> {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod blobs;
+mod creation;
 mod deletes;
 mod lists;
 mod manifests;
