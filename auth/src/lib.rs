@@ -26,8 +26,8 @@ pub use identity::{Caller, GroupName, Identity, IdentityId, UserName};
 pub use password::{Password, PasswordHash, verify_password};
 pub use policy::{
     Account, Attached, Attachment, Context, Decision, DocumentError, Effect, IdentityPolicy,
-    MAX_DOCUMENT_BYTES, PolicyName, Reason, RepositoryPolicy, RepositoryPrefix, Request, ShippedPolicy,
-    StatementName, Transport, Verdict, decide, evaluate, granted_scopes,
+    MAX_DOCUMENT_BYTES, PUBLIC_PULL, PolicyName, Reason, RepositoryPolicy, RepositoryPrefix, Request,
+    ShippedPolicy, StatementName, Target, Transport, Verdict, decide, evaluate, granted_scopes,
 };
 pub use refresh::{RefreshToken, RefreshTokenHash};
 pub use scope::{Resource, Scope, Word, Words, parse_scopes};

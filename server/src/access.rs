@@ -5,9 +5,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use berth_auth::{Action, Caller, Credentials, Decision, Reason, Scope, Transport, Verified, decide};
+use berth_auth::{
+    Action, Caller, Credentials, Decision, Reason, Scope, Target, Transport, UserName, Verified, decide,
+};
 use berth_oci::RepositoryName;
-use berth_storage::Actor;
+use berth_storage::{Actor, Creation};
 use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 
@@ -65,18 +67,57 @@ pub(crate) struct Asker {
 
 impl Asker {
     /// Whether they may do `action` with what they have shown.
-    pub(crate) fn may(&self, action: Action, repository: &RepositoryName) -> bool {
+    pub(crate) async fn may(
+        &self,
+        app: &App,
+        action: Action,
+        repository: &RepositoryName,
+    ) -> Result<bool, Error> {
         let covered = self.token.as_ref().is_none_or(|token| token.covers(action, Some(repository)));
-        covered && self.identity_may(action, repository)
+        Ok(covered && self.identity_may(app, action, repository).await?)
     }
 
     /// Whether they may do `action`, whatever their token is limited to.
-    pub(crate) fn identity_may(&self, action: Action, repository: &RepositoryName) -> bool {
-        self.decide(action, Some(repository)).allowed
+    pub(crate) async fn identity_may(
+        &self,
+        app: &App,
+        action: Action,
+        repository: &RepositoryName,
+    ) -> Result<bool, Error> {
+        let policy = app.directory.repository_policy(repository).await?;
+        let target = Target { name: repository, policy: policy.as_deref() };
+        Ok(self.decide(action, Some(target)).allowed)
     }
 
-    fn decide<'a>(&'a self, action: Action, repository: Option<&'a RepositoryName>) -> Decision<'a> {
-        decide(&self.caller, action, repository, &self.circumstances.context())
+    fn decide<'a>(&'a self, action: Action, target: Option<Target<'a>>) -> Decision<'a> {
+        decide(&self.caller, action, target, &self.circumstances.context())
+    }
+
+    /// What they are told of a refusal, which must not tell a repository that exists from one that
+    /// does not.
+    fn told(
+        &self,
+        name: &UserName,
+        reason: &Reason<'_>,
+        action: Action,
+        target: Option<Target<'_>>,
+    ) -> String {
+        let nothing = || format!("no policy attached to {name} allows");
+        let speaks = match reason {
+            Reason::Statement(..) => format!("a policy attached to {name} denies"),
+            Reason::OfRepository(..) => {
+                // Where there is no repository, there is no policy of it either.
+                let absent = target.map(|target| Target { policy: None, ..target });
+                if self.decide(action, absent).allowed {
+                    "the repository's own policy denies".to_owned()
+                } else {
+                    nothing()
+                }
+            }
+            Reason::Anonymous | Reason::Disabled(_) | Reason::NothingAllows { .. } => nothing(),
+        };
+        let to = target.map(|target| format!(" on {}", target.name)).unwrap_or_default();
+        format!("{speaks} {action}{to}; ask an administrator")
     }
 }
 
@@ -88,6 +129,45 @@ pub(crate) struct Allowed<A> {
     pub(crate) actor: Actor,
     action: PhantomData<A>,
 }
+
+impl<A> Allowed<A> {
+    /// Whether the repository may be made if it isn't there: when the server makes repositories that
+    /// are pushed to, and they may do that.
+    pub(crate) fn creation(&self, app: &App) -> Creation {
+        let covered = |token: &Arc<Verified>| token.covers(CREATE, Some(&self.repository));
+        let may = self.asker.token.as_ref().is_none_or(covered) && self.creation_decided().allowed;
+        if may { app.settings.creation } else { Creation::Refused }
+    }
+
+    /// The error of a push; where only a right was missing to make the repository, it is refused as
+    /// for any missing right.
+    pub(crate) fn refusal(&self, app: &App, error: berth_storage::Error) -> Error {
+        let not_made =
+            matches!(&error, berth_storage::Error::RepositoryUnknown(name) if *name == self.repository);
+        let decision = self.creation_decided();
+        match &self.asker.caller {
+            Caller::Identity(identity)
+                if not_made && app.settings.creation == Creation::Allowed && !decision.allowed =>
+            {
+                let told = self.asker.told(&identity.name, &decision.reason, CREATE, Some(self.absent()));
+                Error::Denied(told)
+            }
+            Caller::Identity(_) | Caller::Anonymous => error.into(),
+        }
+    }
+
+    fn creation_decided(&self) -> Decision<'_> {
+        self.asker.decide(CREATE, Some(self.absent()))
+    }
+
+    /// A repository that is to be made has no policy of its own yet.
+    const fn absent(&self) -> Target<'_> {
+        Target { name: &self.repository, policy: None }
+    }
+}
+
+/// What making a repository by pushing to it takes.
+const CREATE: Action = Action::CreateRepository;
 
 /// Someone who may do the action `A` to the registry as a whole.
 pub(crate) struct AllowedHere<A> {
@@ -108,8 +188,9 @@ impl<A: ActionType> FromRequestParts<App> for Allowed<A> {
         let asker = authenticate(parts, app, A::ACTION, known).await?;
         // Nothing is packed where the path is no text.
         let repository = name.ok_or(Error::NoSuchPath)??;
-        check(parts, app, &asker, A::ACTION, Some(&repository))?;
-        check_mount(parts, app, &asker, A::ACTION, &repository)?;
+        let policy = app.directory.repository_policy(&repository).await?;
+        check(parts, app, &asker, A::ACTION, Some(Target { name: &repository, policy: policy.as_deref() }))?;
+        check_mount(parts, app, &asker, A::ACTION, &repository).await?;
         let actor = actor_of(parts, &asker);
         Ok(Self { repository, asker, actor, action: PhantomData })
     }
@@ -189,6 +270,11 @@ async fn authenticate(
 ) -> Result<Asker, Error> {
     let scope = || scopes_needed(parts, action, repository);
     match credentials(parts, app).await? {
+        // A repository's policy may allow everyone; nothing else does.
+        Shown::Nothing if repository.is_some() => {
+            let circumstances = Circumstances::of(parts, app);
+            Ok(Asker { caller: Caller::Anonymous, token: None, circumstances })
+        }
         Shown::Nothing => Err(challenge(parts, app, scope(), Refusal::NoCredential)),
         Shown::Wrong(refusal) => Err(challenge(parts, app, scope(), refusal)),
         Shown::Believed(asker) => Ok(asker),
@@ -201,14 +287,15 @@ fn check(
     app: &App,
     asker: &Asker,
     action: Action,
-    repository: Option<&RepositoryName>,
+    target: Option<Target<'_>>,
 ) -> Result<(), Error> {
+    let repository = target.map(|target| target.name);
     let covered = asker.token.as_ref().is_none_or(|token| token.covers(action, repository));
     if !covered {
         let scope = scopes_needed(parts, action, repository);
         return Err(challenge(parts, app, scope, Refusal::InsufficientScope));
     }
-    let decision = asker.decide(action, repository);
+    let decision = asker.decide(action, target);
     if decision.allowed {
         return Ok(());
     }
@@ -218,16 +305,7 @@ fn check(
             Err(challenge(parts, app, scope, Refusal::NoCredential))
         }
         Caller::Identity(identity) => {
-            let name = &identity.name;
-            let speaks = match decision.reason {
-                Reason::Statement(..) => format!("a policy attached to {name} denies"),
-                Reason::Anonymous | Reason::Disabled(_) | Reason::NothingAllows { .. } => {
-                    format!("no policy attached to {name} allows")
-                }
-            };
-            // The same sentence whether the repository exists or not.
-            let to = repository.map(|name| format!(" on {name}")).unwrap_or_default();
-            Err(Error::Denied(format!("{speaks} {action}{to}; ask an administrator")))
+            Err(Error::Denied(asker.told(&identity.name, &decision.reason, action, target)))
         }
     }
 }
@@ -256,7 +334,7 @@ fn mount_source(parts: &Parts, action: Action) -> Option<RepositoryName> {
 
 /// Asks for a token that covers a mount's source, too, if the identity may read that. If it may
 /// not, nothing is asked: the mount merely becomes an upload, as for a source that isn't there.
-fn check_mount(
+async fn check_mount(
     parts: &Parts,
     app: &App,
     asker: &Asker,
@@ -264,7 +342,7 @@ fn check_mount(
     target: &RepositoryName,
 ) -> Result<(), Error> {
     let Some(source) = mount_source(parts, action) else { return Ok(()) };
-    if asker.identity_may(READ, &source) && !asker.may(READ, &source) {
+    if asker.identity_may(app, READ, &source).await? && !asker.may(app, READ, &source).await? {
         let scopes = scopes_needed(parts, action, Some(target));
         return Err(challenge(parts, app, scopes, Refusal::InsufficientScope));
     }

@@ -14,7 +14,7 @@ use berth_storage::{
 use secrecy::ExposeSecret;
 
 use crate::config::{Config, MetadataUrl};
-use crate::directory::{Directory, DirectoryOptions, Identities, MASTER_KEY};
+use crate::directory::{Directory, DirectoryOptions, Identities, MASTER_KEY, RepositoryPolicies};
 use crate::error::Error;
 use crate::state::Registry;
 
@@ -42,9 +42,14 @@ impl Store {
             BufferBudget::new(usize::try_from(config.limits.read_buffer_budget).unwrap_or(usize::MAX));
         let blobs = LocalBlobStore::open(&config.blobs.path, budget, Arc::clone(&telemetry))?;
         let identities = Arc::new(Identities::default());
+        let repository_policies = Arc::new(RepositoryPolicies::default());
         let observer = {
             let identities = Arc::clone(&identities);
-            Arc::new(move |changes: &[Change]| identities.forget(changes))
+            let repository_policies = Arc::clone(&repository_policies);
+            Arc::new(move |changes: &[Change]| {
+                identities.forget(changes);
+                repository_policies.forget(changes);
+            })
         };
         let MetadataUrl::Sqlite(database) = &config.metadata.url;
         let options = RegistryOptions {
@@ -62,6 +67,7 @@ impl Store {
             master_key: master_key(config, &folder, &registry.records()).await?,
             clock,
             identities,
+            repository_policies,
             account: Account {
                 id: config.ecr.account.as_str().into(),
                 region: config.ecr.region.as_str().into(),

@@ -1,12 +1,14 @@
 //! `/token`: docker's token flow (distribution's *Token Authentication Specification*), and the
 //! keys by which others may check tokens.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use berth_auth::{Caller, Credentials, Identity, Scope, granted_scopes, parse_scopes};
+use berth_auth::{Caller, Credentials, Identity, Resource, Scope, granted_scopes, parse_scopes};
+use berth_oci::RepositoryName;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use secrecy::{ExposeSecret, SecretString};
@@ -53,7 +55,7 @@ pub(crate) async fn get(
             Caller::Identity(identity.ok_or_else(wrong_login)?)
         }
     };
-    grant(&app.directory, &caller, &scopes, &circumstances, None)
+    grant(&app.directory, &caller, &scopes, &circumstances, None).await
 }
 
 fn wrong_login() -> Error {
@@ -93,7 +95,8 @@ pub(crate) async fn post(
                 return Ok(refused("invalid_grant", "the refresh token is not valid any more; log in again"));
             };
             // The same one again: it is good until its time is over.
-            return grant(&app.directory, &Caller::Identity(identity), &scopes, &circumstances, Some(token));
+            let caller = Caller::Identity(identity);
+            return grant(&app.directory, &caller, &scopes, &circumstances, Some(token)).await;
         }
         ("password" | "refresh_token", _, _) => {
             return Ok(refused("invalid_request", "a password or a refresh token is missing"));
@@ -105,7 +108,7 @@ pub(crate) async fn post(
         "offline" => Some(app.directory.issue_refresh_token(&identity).await?),
         _ => None,
     };
-    grant(&app.directory, &Caller::Identity(identity), &scopes, &circumstances, refresh)
+    grant(&app.directory, &Caller::Identity(identity), &scopes, &circumstances, refresh).await
 }
 
 /// RFC 6749, section 5.2.
@@ -114,7 +117,7 @@ fn refused(error: &str, sentence: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 
-fn grant(
+async fn grant(
     directory: &Directory,
     caller: &Caller,
     asked: &[Scope],
@@ -125,7 +128,16 @@ fn grant(
         Caller::Anonymous => None,
         Caller::Identity(identity) => Some(identity),
     };
-    let access = granted_scopes(caller, asked, &circumstances.context());
+    let mut policies = HashMap::new();
+    for scope in asked {
+        if let Resource::Repository(name) = &scope.resource
+            && let Some(policy) = directory.repository_policy(name).await?
+        {
+            policies.insert(name.clone(), policy);
+        }
+    }
+    let policy_of = |name: &RepositoryName| policies.get(name).map(|policy| &**policy);
+    let access = granted_scopes(caller, asked, policy_of, &circumstances.context());
     let scope = access.iter().map(Scope::to_string).collect::<Vec<_>>().join(" ");
     let (token, issued_at) = directory.issue(subject, access)?;
     let granted = Granted {

@@ -5,10 +5,19 @@ use std::fmt;
 use berth_oci::RepositoryName;
 
 use super::attachment::Attached;
-use super::document::StatementName;
+use super::document::{RepositoryPolicy, StatementName};
 use super::evaluate::{Verdict, evaluate};
 use super::request::{Context, Request};
 use crate::{Action, Caller, Resource, Scope, UserName, Words};
+
+/// The repository that something is done to, as far as that decides.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Target<'a> {
+    /// Its name, whether it is there or not.
+    pub name: &'a RepositoryName,
+    /// Its own policy, if it has one.
+    pub policy: Option<&'a RepositoryPolicy>,
+}
 
 /// Whether something may be done, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +33,9 @@ pub struct Decision<'a> {
 pub enum Reason<'a> {
     /// This statement of what is attached to this user allows or denies it.
     Statement(&'a Attached, &'a StatementName, &'a UserName),
-    /// Nobody said who they are.
+    /// This statement of this repository's own policy allows or denies it.
+    OfRepository(&'a RepositoryName, &'a StatementName),
+    /// Nobody said who they are, and no repository's policy allows it to everyone.
     Anonymous,
     /// The user is disabled.
     Disabled(&'a UserName),
@@ -48,7 +59,8 @@ impl fmt::Display for Reason<'_> {
             Self::Statement(Attached { attachment, through: Some(group), .. }, _, name) => {
                 write!(f, "{attachment} attached to the group {group}, which {name} is in")
             }
-            Self::Anonymous => write!(f, "without a login nothing is allowed"),
+            Self::OfRepository(repository, _) => write!(f, "the policy of the repository {repository}"),
+            Self::Anonymous => write!(f, "without a login only a repository's own policy allows anything"),
             Self::Disabled(name) => write!(f, "{name} is disabled"),
             Self::NothingAllows { name, action, repository: Some(repository) } => {
                 write!(f, "no policy attached to {name} allows {action} on {repository}")
@@ -80,43 +92,73 @@ const fn makes_sense(action: Action, repository: Option<&RepositoryName>) -> boo
     }
 }
 
-/// Decides whether `caller` may do `action` to `repository`, or to the registry as a whole, under
-/// the circumstances of `context`.
+/// A document among those that are asked.
+#[derive(Clone, Copy)]
+enum Document<'a> {
+    Attached(&'a Attached, &'a UserName),
+    OfRepository(&'a RepositoryName),
+}
+
+impl<'a> Document<'a> {
+    const fn reason(self, statement: &'a StatementName) -> Reason<'a> {
+        match self {
+            Self::Attached(attached, name) => Reason::Statement(attached, statement, name),
+            Self::OfRepository(repository) => Reason::OfRepository(repository, statement),
+        }
+    }
+}
+
+/// Decides whether `caller` may do `action` to `target`, or to the registry as a whole, under the
+/// circumstances of `context`: any Deny of what is attached to the caller or of the repository's own
+/// policy, else any Allow of either, else no.
 ///
 /// This is the only place where anything is allowed.
 pub fn decide<'a>(
     caller: &'a Caller,
     action: Action,
-    repository: Option<&'a RepositoryName>,
+    target: Option<Target<'a>>,
     context: &Context<'_>,
 ) -> Decision<'a> {
     let denied = |reason| Decision { allowed: false, reason };
     let identity = match caller {
-        Caller::Anonymous => return denied(Reason::Anonymous),
-        Caller::Identity(identity) => identity,
+        Caller::Anonymous => None,
+        Caller::Identity(identity) if identity.disabled => return denied(Reason::Disabled(&identity.name)),
+        Caller::Identity(identity) => Some(&**identity),
     };
-    let name = &identity.name;
-    if identity.disabled {
-        return denied(Reason::Disabled(name));
-    }
-    let nothing_allows = denied(Reason::NothingAllows { name, action, repository });
+    let repository = target.map(|target| target.name);
+    let nothing_allows = denied(identity.map_or(Reason::Anonymous, |identity| Reason::NothingAllows {
+        name: &identity.name,
+        action,
+        repository,
+    }));
     if !makes_sense(action, repository) {
         return nothing_allows;
     }
-    let request = Request { identity: Some(identity), action, repository, context: *context };
-    let documents = identity.attachments.iter().map(|attached| (attached, &*attached.document));
-    match evaluate(documents, std::iter::empty(), &request) {
-        Verdict::Allowed(attached, statement) => {
-            Decision { allowed: true, reason: Reason::Statement(attached, statement, name) }
+    let request = Request { identity, action, repository, context: *context };
+    let of_identity = identity.into_iter().flat_map(|identity| {
+        let named =
+            |attached: &'a Attached| (Document::Attached(attached, &identity.name), &*attached.document);
+        identity.attachments.iter().map(named)
+    });
+    let of_repository = target.and_then(|target| Some((Document::OfRepository(target.name), target.policy?)));
+    match evaluate(of_identity, of_repository, &request) {
+        Verdict::Allowed(document, statement) => {
+            Decision { allowed: true, reason: document.reason(statement) }
         }
-        Verdict::Denied(attached, statement) => denied(Reason::Statement(attached, statement, name)),
+        Verdict::Denied(document, statement) => denied(document.reason(statement)),
         Verdict::Silent => nothing_allows,
     }
 }
 
 /// What of `requested` a token for `caller` may say: a word is granted when any action behind it is
-/// allowed, as each request is decided exactly anyway. What has no word left is left out.
-pub fn granted_scopes(caller: &Caller, requested: &[Scope], context: &Context<'_>) -> Vec<Scope> {
+/// allowed, as each request is decided exactly anyway. What has no word left is left out. `policy_of`
+/// gives a repository's own policy.
+pub fn granted_scopes<'p>(
+    caller: &Caller,
+    requested: &[Scope],
+    policy_of: impl Fn(&RepositoryName) -> Option<&'p RepositoryPolicy>,
+    context: &Context<'_>,
+) -> Vec<Scope> {
     let granted = |scope: &Scope| {
         let words: Words = match &scope.resource {
             Resource::Catalog if decide(caller, Action::DescribeRepositories, None, context).allowed => {
@@ -124,7 +166,8 @@ pub fn granted_scopes(caller: &Caller, requested: &[Scope], context: &Context<'_
             }
             Resource::Catalog => Words::NONE,
             Resource::Repository(name) => {
-                let allowed = |action: &Action| decide(caller, *action, Some(name), context).allowed;
+                let target = Target { name, policy: policy_of(name) };
+                let allowed = |action: &Action| decide(caller, *action, Some(target), context).allowed;
                 scope.words.iter().filter(|word| word.actions().iter().any(allowed)).collect()
             }
         };

@@ -23,11 +23,11 @@ mod shipped;
 mod tests;
 
 pub use attachment::{Attached, Attachment, PolicyName};
-pub use decide::{Decision, Reason, decide, granted_scopes};
+pub use decide::{Decision, Reason, Target, decide, granted_scopes};
 pub use document::{
     DocumentError, Effect, IdentityPolicy, MAX_DOCUMENT_BYTES, RepositoryPolicy, StatementName,
 };
 pub use evaluate::{Verdict, evaluate};
 pub use prefix::RepositoryPrefix;
 pub use request::{Account, Context, Request, Transport};
-pub use shipped::ShippedPolicy;
+pub use shipped::{PUBLIC_PULL, ShippedPolicy};

@@ -5,6 +5,7 @@ mod group;
 mod offline;
 mod policy;
 mod remote;
+mod repo;
 mod table;
 mod user;
 
@@ -45,6 +46,7 @@ enum Command {
     User(user::UserArgs),
     Group(group::GroupArgs),
     Policy(policy::PolicyArgs),
+    Repo(repo::RepoArgs),
     Explain(explain::ExplainArgs),
 }
 
@@ -87,6 +89,7 @@ impl Admin {
                     Command::User(user) => user.run(&target).await,
                     Command::Group(group) => group.run(&target).await,
                     Command::Policy(policy) => policy.run(&target).await,
+                    Command::Repo(repo) => repo.run(&target).await,
                     Command::Explain(explain) => explain.run(&target).await,
                 }
             })

@@ -4,6 +4,7 @@
 
 mod groups;
 mod policies;
+mod repositories;
 mod users;
 
 use std::io::Write;

@@ -2,10 +2,12 @@
 
 mod bad_input;
 mod blobs;
+mod creation;
 mod deletes;
 mod lists;
 mod manifests;
 mod mounts;
+mod public;
 mod pulls;
 mod referrers;
 mod sessions;

@@ -103,6 +103,8 @@ async fn every_other_route_asks_a_stranger_who_they_are() {
         (Method::PUT, "/api/v1/users/admin/password"),
         (Method::POST, "/api/v1/users/admin/policies"),
         (Method::DELETE, "/api/v1/users/admin/policies"),
+        (Method::GET, "/api/v1/repositories/a/policy"),
+        (Method::PUT, "/api/v1/repositories/a%2Fb/public"),
         (Method::GET, "/api/v1/nothing"),
     ] {
         let answer = anonymous.request(method, path).answer().await;

@@ -25,6 +25,12 @@ impl Shared {
         Self { admin: berth.admin(), berth }
     }
 
+    /// A server of the test's own: what it makes public, others would see.
+    pub(crate) fn alone() -> Self {
+        let berth = Arc::new(Berth::start());
+        Self { admin: berth.admin(), berth }
+    }
+
     /// A repository that no other test has, whose name begins so.
     pub(crate) async fn repository(&self, start: &str) -> Repository<'_> {
         self.admin.repository(&fresh(start)).await

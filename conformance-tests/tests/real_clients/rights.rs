@@ -79,6 +79,21 @@ fn docker_says_that_access_is_denied_to_someone_who_may_not_pull() {
 }
 
 #[test]
+fn docker_without_a_login_pulls_from_a_public_repository_and_does_nothing_else() {
+    let table = two_teams();
+    table.berth.admin_command(table.home(), "repo public team-a/app").succeeds();
+    let docker = Docker::start();
+    docker.call("pull").arg(table.reference("team-a/app:1")).succeeds();
+    docker.call("pull").arg(table.reference("team-b/app:1")).fails().says("denied");
+    let image = table.reference("team-a/app:2");
+    docker.build(&image, &[rootfs::busybox()]);
+    docker.call("push").arg(&image).fails();
+    table.berth.admin_command(table.home(), "repo public team-a/app --off").succeeds();
+    docker.call("rmi").arg(table.reference("team-a/app:1")).succeeds();
+    docker.call("pull").arg(table.reference("team-a/app:1")).fails().says("denied");
+}
+
+#[test]
 fn the_catalog_lists_what_one_may_see() {
     let table = two_teams();
     let catalog = |user| crane(&table, user, "catalog").arg(table.berth.host()).succeeds();

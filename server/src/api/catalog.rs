@@ -27,8 +27,11 @@ pub(crate) async fn list(
     // One more than asked for tells whether there is another page.
     let more = loop {
         let step = app.registry.repositories(&last, page.limit.clamp(100, 1_000)).await?;
-        let may_see = |name: &&RepositoryName| allowed.asker.identity_may(Action::DescribeRepositories, name);
-        seen.extend(step.items.iter().filter(may_see).cloned());
+        for name in &step.items {
+            if allowed.asker.identity_may(&app, Action::DescribeRepositories, name).await? {
+                seen.push(name.clone());
+            }
+        }
         if seen.len() > limit {
             seen.truncate(limit);
             break true;

@@ -84,9 +84,10 @@ pub(crate) async fn put(
         content,
         manifest: Arc::clone(&manifest),
         sparse: app.settings.sparse,
-        creation: app.settings.creation,
+        creation: allowed.creation(&app),
     };
-    app.registry.put_manifest(pushed, &allowed.actor).await?;
+    let put = app.registry.put_manifest(pushed, &allowed.actor).await;
+    put.map_err(|error| allowed.refusal(&app, error))?;
     let mut response = StatusCode::CREATED.into_response();
     let headers = response.headers_mut();
     headers.insert(LOCATION, header(format!("/v2/{}/manifests/{reference}", allowed.repository)));

@@ -3,13 +3,13 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use berth_oci::{Algorithm, Digest, RepositoryName};
-use berth_storage::{Actor, UploadId, UploadStatus};
+use berth_storage::{UploadId, UploadStatus};
 use http::header::{LOCATION, RANGE};
 use http::{HeaderName, StatusCode, Uri};
 
 use super::body::ChunkBody;
 use super::{DOCKER_CONTENT_DIGEST, Last, header};
-use crate::access::{Allowed, Asker, READ, ecr};
+use crate::access::{Allowed, READ, ecr};
 use crate::error::Error;
 use crate::state::App;
 
@@ -46,22 +46,23 @@ pub(crate) async fn begin(
     uri: Uri,
     ChunkBody(chunk): ChunkBody,
 ) -> Result<Response, Error> {
-    let Allowed { repository, asker, actor, .. } = &allowed;
+    let Allowed { repository, actor, .. } = &allowed;
     let query = Query::parse(&uri)?;
     if let Some(digest) = &query.mount
-        && mount(&app, repository, asker, digest, query.from.as_ref(), actor).await?
+        && mount(&app, &allowed, digest, query.from.as_ref()).await?
     {
         return Ok(created(repository, digest));
     }
-    let (registry, creation) = (&app.registry, app.settings.creation);
+    let (registry, creation) = (&app.registry, allowed.creation(&app));
     let algorithm = query.digest.as_ref().map(Digest::algorithm).or(query.algorithm);
-    let id = registry.begin_upload(repository, algorithm, creation, actor).await?;
+    let begun = registry.begin_upload(repository, algorithm, creation, actor).await;
+    let id = begun.map_err(|error| allowed.refusal(&app, error))?;
     if let Some(digest) = &query.digest {
         let finished = registry.finish_upload(repository, id, digest, chunk, creation, actor).await;
         if let Err(error) = finished {
             // Nobody knows this session's name, so nobody could go on with it.
             let _ = registry.cancel_upload(repository, id).await;
-            return Err(error.into());
+            return Err(allowed.refusal(&app, error));
         }
         return Ok(created(repository, digest));
     }
@@ -74,23 +75,26 @@ pub(crate) async fn begin(
 /// identity's own right that counts.
 async fn mount(
     app: &App,
-    target: &RepositoryName,
-    asker: &Asker,
+    allowed: &Allowed<ecr::InitiateLayerUpload>,
     digest: &Digest,
     from: Option<&RepositoryName>,
-    actor: &Actor,
 ) -> Result<bool, Error> {
     const PAGE: u64 = 100;
-    let creation = app.settings.creation;
+    let Allowed { repository: target, asker, actor, .. } = allowed;
+    let mount = async |source: &RepositoryName| {
+        let mounted = app.registry.mount(target, source, digest, allowed.creation(app), actor).await;
+        mounted.map_err(|error| allowed.refusal(app, error))
+    };
     if let Some(source) = from {
-        let may = asker.may(READ, source);
-        return Ok(may && app.registry.mount(target, source, digest, creation, actor).await?);
+        return Ok(asker.may(app, READ, source).await? && mount(source).await?);
     }
     let mut last = String::new();
     loop {
         let holders = app.registry.holders(digest, &last, PAGE).await?;
-        if let Some(source) = holders.iter().find(|source| asker.identity_may(READ, source)) {
-            return Ok(app.registry.mount(target, source, digest, creation, actor).await?);
+        for source in &holders {
+            if asker.identity_may(app, READ, source).await? {
+                return mount(source).await;
+            }
         }
         match holders.last() {
             Some(end) if holders.len() as u64 == PAGE => last = end.as_str().to_owned(),
@@ -133,8 +137,11 @@ pub(crate) async fn finish(
         return Err(Error::Request(berth_oci::ErrorCode::DigestInvalid, message));
     };
     let finished =
-        app.registry.finish_upload(repository, id, &digest, chunk, app.settings.creation, actor).await;
-    finished.map_err(|error| with_location(error, repository, id))?;
+        app.registry.finish_upload(repository, id, &digest, chunk, allowed.creation(&app), actor).await;
+    finished.map_err(|error| match error {
+        error @ berth_storage::Error::RepositoryUnknown(_) => allowed.refusal(&app, error),
+        other => with_location(other, repository, id),
+    })?;
     Ok(created(repository, &digest))
 }
 

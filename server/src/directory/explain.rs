@@ -1,6 +1,6 @@
 //! Why something is allowed or denied, for people.
 
-use berth_auth::{Action, Caller, Context, Reason, UserName, decide};
+use berth_auth::{Action, Caller, Context, Reason, Target, UserName, decide};
 use berth_oci::RepositoryName;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::error::Error;
 pub struct Explanation {
     /// Whether it would be done.
     pub allowed: bool,
-    /// The policy whose statement decided; none: no statement speaks of it.
+    /// The policy whose statement decided; none: the repository's own, or no statement speaks of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The statement's `Sid`, or its place in the document.
@@ -41,7 +41,12 @@ impl Directory {
     ) -> Result<Explanation, Error> {
         let identity = identity_of(&self.record(user).await?, &self.account)?;
         let caller = Caller::Identity(Arc::new(identity));
-        let decision = decide(&caller, action, repository, context);
+        let own = match repository {
+            Some(name) => self.repository_policy(name).await?,
+            None => None,
+        };
+        let target = repository.map(|name| Target { name, policy: own.as_deref() });
+        let decision = decide(&caller, action, target, context);
         let (policy, statement, group, why) = match &decision.reason {
             Reason::Statement(attached, statement, _) => (
                 Some(attached.attachment.policy.to_string()),
@@ -49,6 +54,9 @@ impl Directory {
                 attached.through.as_ref().map(ToString::to_string),
                 format!("{statement} of {}", decision.reason),
             ),
+            Reason::OfRepository(_, statement) => {
+                (None, Some(statement.to_string()), None, format!("{statement} of {}", decision.reason))
+            }
             Reason::Anonymous | Reason::Disabled(_) | Reason::NothingAllows { .. } => {
                 (None, None, None, decision.reason.to_string())
             }

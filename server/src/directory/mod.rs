@@ -5,6 +5,7 @@ mod groups;
 mod identities;
 mod logins;
 mod policies;
+mod repository_policies;
 mod users;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use groups::Group;
 pub(crate) use identities::Identities;
 use logins::Logins;
 pub use policies::{Holder, Policy};
+pub(crate) use repository_policies::RepositoryPolicies;
 pub use users::{AttachedPolicy, User};
 
 use crate::error::Error;
@@ -40,6 +42,7 @@ pub(crate) const MASTER_KEY: &str = "master_key";
 pub struct Directory {
     records: Records,
     identities: Arc<Identities>,
+    repository_policies: Arc<RepositoryPolicies>,
     account: Arc<Account>,
     logins: Logins,
     /// Passwords hashed at once, so that logins can't take all memory and all cores.
@@ -68,6 +71,8 @@ pub struct DirectoryOptions {
     pub clock: Clock,
     /// Told of every committed change.
     pub identities: Arc<Identities>,
+    /// Told of every committed change.
+    pub repository_policies: Arc<RepositoryPolicies>,
     /// What this registry's ARNs name.
     pub account: Account,
 }
@@ -78,8 +83,16 @@ impl Directory {
     /// # Errors
     /// When the database fails, or was made with another master key.
     pub async fn open(records: Records, options: DirectoryOptions) -> Result<Self, Error> {
-        let DirectoryOptions { issuer, token_ttl, password_hashes, master_key, clock, identities, account } =
-            options;
+        let DirectoryOptions {
+            issuer,
+            token_ttl,
+            password_hashes,
+            master_key,
+            clock,
+            identities,
+            repository_policies,
+            account,
+        } = options;
         let fingerprint = master_key.fingerprint()?;
         if records.note_once(MASTER_KEY, fingerprint.clone()).await? != fingerprint {
             return Err(Error::WrongMasterKey);
@@ -89,6 +102,7 @@ impl Directory {
         let verifier = Verifier::new(&issuer, &issuer, public.iter().copied());
         Ok(Self {
             identities,
+            repository_policies,
             account: Arc::new(account),
             logins: Logins::new()?,
             hashing: Arc::new(Semaphore::new(password_hashes.max(1))),

@@ -4,6 +4,7 @@ mod explain;
 mod groups;
 mod policies;
 mod problem;
+mod repositories;
 mod users;
 
 use axum::Router;
@@ -24,6 +25,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/groups/{name}/policies", post(groups::attach).delete(groups::detach))
         .route("/policies", get(policies::list))
         .route("/policies/{name}", get(policies::show).put(policies::keep).delete(policies::remove))
+        .route(
+            "/repositories/{name}/policy",
+            get(repositories::show_policy).put(repositories::put_policy).delete(repositories::remove_policy),
+        )
+        .route("/repositories/{name}/public", put(repositories::publish).delete(repositories::unpublish))
         .route("/users/{name}/disabled", put(users::disable).delete(users::enable))
         .route("/users/{name}/policies", post(users::attach).delete(users::detach))
 }

@@ -12,7 +12,8 @@ CREATE TABLE repositories (
     name       TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     created_by TEXT,
-    deleted_at INTEGER
+    deleted_at INTEGER,
+    policy     TEXT
 ) STRICT;
 CREATE UNIQUE INDEX repositories_by_name ON repositories (name) WHERE deleted_at IS NULL;
 

@@ -3,7 +3,8 @@
 use berth_oci::RepositoryName;
 use futures_util::future::BoxFuture;
 
-use super::{Tx, args};
+use super::records::Records;
+use super::{Change, Tx, args};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
 use crate::registry::Creation;
@@ -52,5 +53,121 @@ pub(crate) fn page<'t>(
             "SELECT name FROM repositories WHERE name > $1 AND deleted_at IS NULL ORDER BY name LIMIT $2";
         let rows = tx.rows(sql, args![last, *limit]).await?;
         rows.iter().map(|row| Ok(row.parsed(0)?)).collect()
+    })
+}
+
+/// What came of replacing a policy that had to be a certain one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Swap {
+    /// It was, and is replaced.
+    Done,
+    /// It was this one, and stays.
+    Kept(Option<String>),
+}
+
+/// The policies of repositories, as text that the store never interprets.
+impl Records {
+    /// A repository's policy; none when it has none, or there is no such repository.
+    ///
+    /// # Errors
+    /// When the database fails, as everywhere here.
+    pub async fn repository_policy(&self, name: RepositoryName) -> Result<Option<String>, Error> {
+        let found = self.metadata().read(name, find_policy).await?;
+        Ok(found.flatten())
+    }
+
+    /// The policy of a repository that must be there.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`] when it isn't.
+    pub async fn policy_of_repository(&self, name: RepositoryName) -> Result<Option<String>, Error> {
+        let found = self.metadata().read(name.clone(), find_policy).await?;
+        found.ok_or(Error::RepositoryUnknown(name))
+    }
+
+    /// Gives a repository this policy, whatever it had.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`] when it isn't there.
+    pub async fn put_repository_policy(&self, name: RepositoryName, policy: String) -> Result<(), Error> {
+        self.metadata().write((name, policy), put_policy).await
+    }
+
+    /// Takes a repository's policy away.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`] when there is no such repository, [`Error::Missing`] when it has
+    /// no policy.
+    pub async fn remove_repository_policy(&self, name: RepositoryName) -> Result<(), Error> {
+        self.metadata().write(name, remove_policy).await
+    }
+
+    /// Replaces a repository's policy if it is `from`.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`] when there is no such repository.
+    pub async fn swap_repository_policy(
+        &self,
+        name: RepositoryName,
+        from: Option<String>,
+        to: Option<String>,
+    ) -> Result<Swap, Error> {
+        self.metadata().write((name, from, to), swap_policy).await
+    }
+}
+
+fn find_policy<'t>(
+    tx: &'t mut Tx<'_>,
+    name: &'t RepositoryName,
+) -> BoxFuture<'t, Result<Option<Option<String>>, Error>> {
+    Box::pin(async move {
+        let sql = "SELECT policy FROM repositories WHERE name = $1 AND deleted_at IS NULL";
+        let row = tx.row(sql, args![name]).await?;
+        row.map(|row| Ok(row.text_or_null(0)?.map(str::to_owned))).transpose()
+    })
+}
+
+/// The policy of a repository that must be there.
+async fn policy_of(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<String>, Error> {
+    find_policy(tx, name).await?.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
+}
+
+async fn set_policy(tx: &mut Tx<'_>, name: &RepositoryName, policy: Option<&String>) -> Result<(), Fault> {
+    let sql = "UPDATE repositories SET policy = $2 WHERE name = $1 AND deleted_at IS NULL";
+    tx.run(sql, args![name, policy]).await?;
+    tx.changed(Change::Repository(name.clone()));
+    Ok(())
+}
+
+fn put_policy<'t>(
+    tx: &'t mut Tx<'_>,
+    (name, policy): &'t (RepositoryName, String),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        get(tx, name).await?;
+        Ok(set_policy(tx, name, Some(policy)).await?)
+    })
+}
+
+fn remove_policy<'t>(tx: &'t mut Tx<'_>, name: &'t RepositoryName) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        if policy_of(tx, name).await?.is_none() {
+            return Err(Error::Missing(format!("a policy of the repository {name}")));
+        }
+        Ok(set_policy(tx, name, None).await?)
+    })
+}
+
+fn swap_policy<'t>(
+    tx: &'t mut Tx<'_>,
+    (name, from, to): &'t (RepositoryName, Option<String>, Option<String>),
+) -> BoxFuture<'t, Result<Swap, Error>> {
+    Box::pin(async move {
+        let present = policy_of(tx, name).await?;
+        if present != *from {
+            return Ok(Swap::Kept(present));
+        }
+        set_policy(tx, name, to.as_ref()).await?;
+        Ok(Swap::Done)
     })
 }

@@ -21,6 +21,9 @@ pub enum ShippedPolicy {
     Admin,
 }
 
+/// The policy of a repository from which everyone may pull, also without a login.
+pub const PUBLIC_PULL: &str = include_str!("public.json");
+
 /// What stands in the documents where the prefix goes.
 const REPOSITORIES: &str = "\"<repositories>\"";
 

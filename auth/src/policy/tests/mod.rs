@@ -2,6 +2,7 @@
 
 mod properties;
 mod refusals;
+mod repository;
 mod shipped;
 mod speed;
 mod table;

@@ -16,7 +16,11 @@ fn alice(attachments: &[(&str, &str)]) -> Identity {
 }
 
 fn allowed(caller: &Caller, action: Action, repository: Option<&RepositoryName>) -> bool {
-    decide(caller, action, repository, &nowhere(&account())).allowed
+    decide(caller, action, repository.map(without_policy), &nowhere(&account())).allowed
+}
+
+const fn without_policy(name: &RepositoryName) -> Target<'_> {
+    Target { name, policy: None }
 }
 
 fn caller(attachments: &[(&str, &str)]) -> Caller {
@@ -144,10 +148,16 @@ fn every_decision_says_why() {
         ),
         (&both, Action::ManageUsers, None, "denied: no policy attached to alice allows berth:ManageUsers"),
         (&disabled, Action::PutImage, Some(&app), "denied: alice is disabled"),
-        (&Caller::Anonymous, Action::PutImage, Some(&app), "denied: without a login nothing is allowed"),
+        (
+            &Caller::Anonymous,
+            Action::PutImage,
+            Some(&app),
+            "denied: without a login only a repository's own policy allows anything",
+        ),
     ] {
         let account = account();
-        assert_eq!(decide(caller, action, repository, &nowhere(&account)).to_string(), sentence);
+        let target = repository.map(without_policy);
+        assert_eq!(decide(caller, action, target, &nowhere(&account)).to_string(), sentence);
     }
 }
 
@@ -172,8 +182,10 @@ fn a_token_is_granted_the_words_behind_which_anything_is_allowed() {
         (caller(&[]), vec![]),
         (Caller::Anonymous, vec![]),
     ] {
-        let written: Vec<_> =
-            granted_scopes(&caller, &asked, &nowhere(&account())).iter().map(Scope::to_string).collect();
+        let written: Vec<_> = granted_scopes(&caller, &asked, |_| None, &nowhere(&account()))
+            .iter()
+            .map(Scope::to_string)
+            .collect();
         assert_eq!(written, granted);
     }
 }
@@ -184,7 +196,7 @@ fn a_decision_through_a_group_names_it() {
     member.attachments[0].through = Some("devs".parse().unwrap());
     let (caller, app, account) = (Caller::Identity(Arc::new(member)), name("app"), account());
     assert_eq!(
-        decide(&caller, Action::BatchGetImage, Some(&app), &nowhere(&account)).to_string(),
+        decide(&caller, Action::BatchGetImage, Some(without_policy(&app)), &nowhere(&account)).to_string(),
         "allowed: reader on every repository attached to the group devs, which alice is in"
     );
 }

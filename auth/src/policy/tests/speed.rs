@@ -40,8 +40,13 @@ fn the_time_of_decisions() {
     let time = |what: &str, caller: &Caller, action| {
         print_time(what, || {
             black_box(
-                decide(black_box(caller), black_box(action), black_box(Some(&name)), black_box(&context))
-                    .allowed,
+                decide(
+                    black_box(caller),
+                    black_box(action),
+                    black_box(Some(Target { name: &name, policy: None })),
+                    black_box(&context),
+                )
+                .allowed,
             );
         });
     };

@@ -184,7 +184,7 @@ async fn put(target: &Target, name: &PolicyName, file: &Path) -> Result<(), Fail
 }
 
 /// What stands in `file`, or comes on standard input; a little more than can be a document at most.
-fn read(file: &Path) -> io::Result<String> {
+pub(super) fn read(file: &Path) -> io::Result<String> {
     let mut text = String::new();
     let most = MAX_DOCUMENT_BYTES as u64 * 10;
     match file.to_str() {

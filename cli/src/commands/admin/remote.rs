@@ -48,6 +48,12 @@ impl Remote {
         answer.json().await.map_err(|error| Failure::new(tried, self.connection.describe(&error)))
     }
 
+    /// Asks for a text and gives it as it is.
+    pub(super) async fn get_text(&self, tried: &str, path: &str) -> Result<String, Failure> {
+        let answer = self.send(tried, self.request(tried, Method::GET, path)?).await?;
+        answer.text().await.map_err(|error| Failure::new(tried, self.connection.describe(&error)))
+    }
+
     /// Sends something whose answer, if it is no error, says nothing.
     pub(super) async fn tell(
         &self,
