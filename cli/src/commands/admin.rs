@@ -2,6 +2,7 @@
 
 mod explain;
 mod group;
+mod key;
 mod offline;
 mod policy;
 mod remote;
@@ -44,6 +45,7 @@ pub(crate) struct Admin {
 enum Command {
     User(user::UserArgs),
     Group(group::GroupArgs),
+    Key(key::KeyArgs),
     Policy(policy::PolicyArgs),
     Explain(explain::ExplainArgs),
 }
@@ -86,6 +88,7 @@ impl Admin {
                 match &self.command {
                     Command::User(user) => user.run(&target).await,
                     Command::Group(group) => group.run(&target).await,
+                    Command::Key(key) => key.run(&target).await,
                     Command::Policy(policy) => policy.run(&target).await,
                     Command::Explain(explain) => explain.run(&target).await,
                 }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod blobs;
 mod deletes;
+mod keys;
 mod lists;
 mod manifests;
 mod mounts;

@@ -3,6 +3,7 @@
 mod explain;
 mod groups;
 mod identities;
+mod keys;
 mod logins;
 mod policies;
 mod users;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_auth::{
-    Account, Claims, Identity, IdentityId, Jwks, MasterKey, PublicKey, Scope, SigningKey, Verified, Verifier,
-    sign,
+    AccessKeyId, Account, Claims, Identity, IdentityId, Jwks, MasterKey, PublicKey, Scope, SigningKey,
+    Verified, Verifier, sign,
 };
 use berth_storage::{Clock, SigningKeyRecord, Timestamp};
 use quick_cache::sync::Cache;
@@ -22,6 +23,8 @@ use tokio::sync::Semaphore;
 pub use explain::Explanation;
 pub use groups::Group;
 pub(crate) use identities::Identities;
+use keys::Uses;
+pub use keys::{AccessKey, MadeAccessKey};
 use logins::Logins;
 pub use policies::{Holder, Policy};
 pub use users::{AttachedPolicy, User};
@@ -42,6 +45,8 @@ pub struct Directory {
     identities: Arc<Identities>,
     account: Arc<Account>,
     logins: Logins,
+    uses: Uses,
+    master_key: MasterKey,
     /// Passwords hashed at once, so that logins can't take all memory and all cores.
     hashing: Arc<Semaphore>,
     clock: Clock,
@@ -91,6 +96,8 @@ impl Directory {
             identities,
             account: Arc::new(account),
             logins: Logins::new()?,
+            uses: Uses::default(),
+            master_key,
             hashing: Arc::new(Semaphore::new(password_hashes.max(1))),
             issuer,
             token_ttl,
@@ -123,14 +130,17 @@ impl Directory {
         &self.jwks
     }
 
-    /// A token that says `access` of `subject` (none: anonymous), and when it was made.
+    /// A token that says `access` of `subject` (none: anonymous), who showed `key` if it was one, and
+    /// when it was made.
     pub(crate) fn issue(
         &self,
         subject: Option<&Identity>,
+        key: Option<&AccessKeyId>,
         access: Vec<Scope>,
     ) -> Result<(String, Timestamp), Error> {
         let now = (self.clock)();
         let claims = Claims::new(&self.issuer, &self.issuer, subject, access, now.seconds(), self.token_ttl)?;
+        let claims = claims.through(key);
         Ok((sign(&claims, &self.key)?, now))
     }
 
@@ -153,7 +163,13 @@ impl Directory {
         let Some(id) = &verified.subject else { return Ok(Some(Bearer { verified, identity: None })) };
         let identity = self.identity(id).await?;
         let identity = identity.filter(|identity| verified.is_current(identity) && !identity.disabled);
-        Ok(identity.map(|identity| Bearer { verified, identity: Some(identity) }))
+        let Some(identity) = identity else { return Ok(None) };
+        if let Some(key) = &verified.access_key
+            && !self.key_is_good(key, &identity).await?
+        {
+            return Ok(None);
+        }
+        Ok(Some(Bearer { verified, identity: Some(identity) }))
     }
 
     /// The identity of this id, as it is now.
@@ -161,8 +177,18 @@ impl Directory {
         self.identities.get(&self.records, &self.account, id).await
     }
 
-    /// Whose user name and password these are, if anybody's who may log in.
-    pub(crate) async fn login(
+    /// Whose user name and password, or access key's id and secret, these are, if anybody's who may
+    /// log in.
+    pub(crate) async fn login(&self, user: &str, password: SecretString) -> Result<Option<Login>, Error> {
+        if let Ok(key) = user.parse::<AccessKeyId>() {
+            let identity = self.login_with_key(&key, &password).await?;
+            return Ok(identity.map(|identity| Login { identity, key: Some(key) }));
+        }
+        let identity = self.login_with_password(user, password).await?;
+        Ok(identity.map(|identity| Login { identity, key: None }))
+    }
+
+    async fn login_with_password(
         &self,
         user: &str,
         password: SecretString,
@@ -190,6 +216,13 @@ impl Directory {
         self.logins.remember(user, &password, &identity, (self.clock)());
         Ok(Some(identity))
     }
+}
+
+/// A login that was right.
+pub(crate) struct Login {
+    pub(crate) identity: Arc<Identity>,
+    /// The access key that was shown instead of a password.
+    pub(crate) key: Option<AccessKeyId>,
 }
 
 /// A bearer token that was believed.
