@@ -192,14 +192,14 @@ enum Refusal {
 
 async fn credentials(parts: &Parts, app: &App) -> Result<Shown, Error> {
     let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(Shown::Nothing) };
-    let believed = |caller, token| {
-        Shown::Believed(Asker { caller, token, circumstances: Circumstances::of(parts, app) })
-    };
+    let circumstances = Circumstances::of(parts, app);
+    let address = circumstances.address();
+    let believed = |caller, token| Shown::Believed(Asker { caller, token, circumstances });
     let parsed = header.to_str().ok().and_then(|header| Credentials::parse(header).ok());
     match parsed {
         None => Ok(Shown::Wrong(Refusal::InvalidToken)),
         Some(Credentials::Basic { user, password }) => {
-            let login = app.directory.login(&user, password).await?;
+            let login = app.directory.login(&user, password, address).await?;
             Ok(login.map_or(Shown::Wrong(Refusal::WrongLogin), |login| {
                 believed(Caller::Identity(login.identity), None)
             }))

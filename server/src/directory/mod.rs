@@ -2,12 +2,16 @@
 
 mod explain;
 mod groups;
+mod guesses;
 mod identities;
 mod keys;
 mod logins;
 mod policies;
+#[cfg(test)]
+mod tests;
 mod users;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +26,7 @@ use tokio::sync::Semaphore;
 
 pub use explain::Explanation;
 pub use groups::Group;
+use guesses::{Guess, Guesses};
 pub(crate) use identities::Identities;
 use keys::Uses;
 pub use keys::{AccessKey, MadeAccessKey};
@@ -45,6 +50,7 @@ pub struct Directory {
     identities: Arc<Identities>,
     account: Arc<Account>,
     logins: Logins,
+    guesses: Guesses,
     uses: Uses,
     master_key: MasterKey,
     /// Passwords hashed at once, so that logins can't take all memory and all cores.
@@ -96,6 +102,7 @@ impl Directory {
             identities,
             account: Arc::new(account),
             logins: Logins::new()?,
+            guesses: Guesses::new(),
             uses: Uses::default(),
             master_key,
             hashing: Arc::new(Semaphore::new(password_hashes.max(1))),
@@ -178,20 +185,37 @@ impl Directory {
     }
 
     /// Whose user name and password, or access key's id and secret, these are, if anybody's who may
-    /// log in.
-    pub(crate) async fn login(&self, user: &str, password: SecretString) -> Result<Option<Login>, Error> {
+    /// log in. Wrong ones are counted against `address`, whence they come.
+    ///
+    /// # Errors
+    /// [`Error::TooManyGuesses`] when too many of late were wrong; when the database fails.
+    pub(crate) async fn login(
+        &self,
+        user: &str,
+        password: SecretString,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Login>, Error> {
         if let Ok(key) = user.parse::<AccessKeyId>() {
             let identity = self.login_with_key(&key, &password).await?;
+            if identity.is_none() {
+                // A right secret is always let in: none was ever guessed, and comparing costs nothing.
+                self.guess(user, address)?;
+            }
             return Ok(identity.map(|identity| Login { identity, key: Some(key) }));
         }
-        let identity = self.login_with_password(user, password).await?;
+        let identity = self.login_with_password(user, password, address).await?;
         Ok(identity.map(|identity| Login { identity, key: None }))
+    }
+
+    fn guess(&self, user: &str, address: Option<IpAddr>) -> Result<Guess, Error> {
+        self.guesses.begin(user, address, (self.clock)()).map_err(Error::TooManyGuesses)
     }
 
     async fn login_with_password(
         &self,
         user: &str,
         password: SecretString,
+        address: Option<IpAddr>,
     ) -> Result<Option<Arc<Identity>>, Error> {
         if let Some((id, changed_at)) = self.logins.recall(user, &password, (self.clock)()) {
             let identity = self.identity(&id).await?;
@@ -202,6 +226,7 @@ impl Directory {
                 return Ok(Some(identity));
             }
         }
+        let guess = self.guess(user, address)?;
         let record = self.records.identity_named(user.to_owned()).await?;
         let hash = record.as_ref().map(|record| record.password.clone());
         if !self.verify(password.clone(), hash).await? {
@@ -213,6 +238,7 @@ impl Directory {
         if identity.disabled || identity.credentials_changed_at != record.credentials_changed_at.0 {
             return Ok(None);
         }
+        guess.take_back();
         self.logins.remember(user, &password, &identity, (self.clock)());
         Ok(Some(identity))
     }
