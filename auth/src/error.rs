@@ -23,6 +23,15 @@ pub enum ParseError {
     /// An identity's id outside the grammar of [`IdentityId`](crate::IdentityId).
     #[error("invalid identity id {0}; an id has 1 to 128 of the characters a-z A-Z 0-9 _ -")]
     IdentityId(String),
+    /// An access key's id outside the grammar of [`AccessKeyId`](crate::AccessKeyId).
+    #[error("invalid access key id {0}; an id is BK and 18 upper-case letters and digits")]
+    AccessKeyId(String),
+    /// An access key's name outside the grammar of [`AccessKeyName`](crate::AccessKeyName).
+    #[error("invalid access key name {0}; a name has 1 to 64 characters")]
+    AccessKeyName(String),
+    /// What was sealed is no access key's secret.
+    #[error("the stored secret is not an access key's")]
+    AccessKeySecret,
     /// A policy's name outside the grammar of [`PolicyName`](crate::PolicyName).
     #[error(
         "invalid policy name {0}; a name has 1 to 128 letters, digits and . _ - and begins with a letter or digit"

@@ -3,6 +3,7 @@
 //! Pure values in, pure values out. This crate never does I/O, knows neither HTTP nor SQL, and
 //! has no clock: times are arguments. Records are kept elsewhere; here they are only understood.
 
+mod access_key;
 mod action;
 mod basic;
 mod config;
@@ -18,6 +19,7 @@ mod signing;
 mod text;
 mod token;
 
+pub use access_key::{AccessKeyId, AccessKeyName, AccessKeySecret};
 pub use action::Action;
 pub use basic::Credentials;
 pub use config::AuthConfig;

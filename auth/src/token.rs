@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::shortened;
 use crate::scope::read_access;
-use crate::{Action, Fault, Identity, IdentityId, PublicKey, Resource, Scope, SigningKey, Word, random};
+use crate::{
+    AccessKeyId, Action, Fault, Identity, IdentityId, PublicKey, Resource, Scope, SigningKey, Word, random,
+};
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -49,6 +51,9 @@ pub struct Claims {
     /// Berth's own `cred`: the identity's `credentials_changed_at` when the token was made.
     #[serde(rename = "cred")]
     pub credentials_changed_at: i64,
+    /// Berth's own `key`: the access key that it was asked for with, if it was one.
+    #[serde(rename = "key", skip_serializing_if = "Option::is_none")]
+    pub access_key: Option<String>,
     /// What it is good for.
     pub access: Vec<Scope>,
 }
@@ -73,8 +78,15 @@ impl Claims {
             issued_at: now_seconds,
             id: random::word::<26>()?,
             credentials_changed_at: subject.map_or(0, |identity| identity.credentials_changed_at),
+            access_key: None,
             access,
         })
+    }
+
+    /// The same of a token that is good for no longer than `key` is.
+    #[must_use]
+    pub fn through(self, key: Option<&AccessKeyId>) -> Self {
+        Self { access_key: key.map(AccessKeyId::to_string), ..self }
     }
 }
 
@@ -147,6 +159,7 @@ struct ClaimsRead {
     nbf: Option<i64>,
     iat: Option<i64>,
     cred: Option<i64>,
+    key: Option<String>,
     #[serde(default, deserialize_with = "read_access")]
     access: Option<Vec<Scope>>,
 }
@@ -218,8 +231,10 @@ impl Verifier {
             "" => None,
             id => Some(id.parse().map_err(|_| TokenError::Malformed)?),
         };
+        let access_key = claims.key.map(|id| id.parse()).transpose().map_err(|_| TokenError::Malformed)?;
         Ok(Verified {
             subject,
+            access_key,
             issued_at,
             expires_at,
             credentials_changed_at: claims.cred.ok_or(missing("cred"))?,
@@ -233,6 +248,8 @@ impl Verifier {
 pub struct Verified {
     /// Whose it is; none for an anonymous caller's.
     pub subject: Option<IdentityId>,
+    /// The access key that it was asked for with, if it was one; without that it is worthless.
+    pub access_key: Option<AccessKeyId>,
     /// When it was made, in seconds since the epoch.
     pub issued_at: i64,
     /// When it ends, in seconds since the epoch.

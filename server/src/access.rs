@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use berth_auth::{
-    Action, Caller, Credentials, Decision, Reason, Scope, Target, Transport, UserName, Verified, decide,
+    Action, Caller, Credentials, Decision, Identity, Reason, Scope, Target, Transport, UserName, Verified,
+    decide,
 };
 use berth_oci::RepositoryName;
 use berth_storage::{Actor, Creation};
@@ -175,6 +176,19 @@ pub(crate) struct AllowedHere<A> {
     action: PhantomData<A>,
 }
 
+/// Someone who logged in, and not with a token: no token is good for what only this asks for.
+pub(crate) struct LoggedIn {
+    pub(crate) identity: Arc<Identity>,
+    asker: Asker,
+}
+
+impl LoggedIn {
+    /// Whether they may do `action` to the registry as a whole.
+    pub(crate) fn may(&self, action: Action) -> bool {
+        self.asker.decide(action, None).allowed
+    }
+}
+
 /// Someone who has said who they are, and no more.
 pub(crate) struct Known;
 
@@ -222,6 +236,25 @@ impl FromRequestParts<App> for Known {
     }
 }
 
+impl FromRequestParts<App> for LoggedIn {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let asker = match credentials(parts, app).await? {
+            Shown::Believed(asker) => asker,
+            Shown::Nothing => return Err(challenge(parts, app, None, Refusal::NoCredential)),
+            Shown::Wrong(refusal) => return Err(challenge(parts, app, None, refusal)),
+        };
+        if asker.token.is_some() {
+            return Err(challenge(parts, app, None, Refusal::InsufficientScope));
+        }
+        let Caller::Identity(identity) = &asker.caller else {
+            return Err(challenge(parts, app, None, Refusal::NoCredential));
+        };
+        Ok(Self { identity: Arc::clone(identity), asker })
+    }
+}
+
 /// What a request shows of who it is from.
 enum Shown {
     Nothing,
@@ -239,16 +272,16 @@ enum Refusal {
 
 async fn credentials(parts: &Parts, app: &App) -> Result<Shown, Error> {
     let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(Shown::Nothing) };
-    let believed = |caller, token| {
-        Shown::Believed(Asker { caller, token, circumstances: Circumstances::of(parts, app) })
-    };
+    let circumstances = Circumstances::of(parts, app);
+    let address = circumstances.address();
+    let believed = |caller, token| Shown::Believed(Asker { caller, token, circumstances });
     let parsed = header.to_str().ok().and_then(|header| Credentials::parse(header).ok());
     match parsed {
         None => Ok(Shown::Wrong(Refusal::InvalidToken)),
         Some(Credentials::Basic { user, password }) => {
-            let identity = app.directory.login(&user, password).await?;
-            Ok(identity.map_or(Shown::Wrong(Refusal::WrongLogin), |identity| {
-                believed(Caller::Identity(identity), None)
+            let login = app.directory.login(&user, password, address).await?;
+            Ok(login.map_or(Shown::Wrong(Refusal::WrongLogin), |login| {
+                believed(Caller::Identity(login.identity), None)
             }))
         }
         Some(Credentials::Bearer(token)) => {

@@ -32,6 +32,11 @@ impl Circumstances {
         }
     }
 
+    /// Where the request comes from, as far as trusted proxies are believed.
+    pub(crate) const fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     pub(crate) fn context(&self) -> Context<'_> {
         Context { account: &self.account, address: self.address, transport: self.transport, now: self.now.0 }
     }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use berth_oci::{ErrorBody, ErrorCode, ParseError, Reference};
 use berth_storage::FaultKind;
-use http::header::{HeaderName, LOCATION, RANGE, WWW_AUTHENTICATE};
+use http::header::{HeaderName, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use tracing::error;
 
@@ -40,6 +41,9 @@ pub enum Error {
         /// One sentence.
         message: &'static str,
     },
+    /// Too many wrong logins of late; how long to wait.
+    #[error("too many wrong logins; wait {} s and try again", seconds(*.0))]
+    TooManyGuesses(Duration),
     /// Policy refuses.
     #[error("{0}")]
     Denied(String),
@@ -104,6 +108,7 @@ impl Error {
             Self::Storage(error) => storage_status(error),
             Self::ChunkOutOfOrder { .. } => (S::RANGE_NOT_SATISFIABLE, C::BlobUploadInvalid),
             Self::Unauthorized { .. } => (S::UNAUTHORIZED, C::Unauthorized),
+            Self::TooManyGuesses(_) => (S::TOO_MANY_REQUESTS, C::TooManyRequests),
             Self::Denied(_) => (S::FORBIDDEN, C::Denied),
             Self::Words(_) => (S::BAD_REQUEST, C::Unsupported),
             Self::Request(code, _) => (S::BAD_REQUEST, *code),
@@ -117,6 +122,11 @@ impl Error {
             }
         }
     }
+}
+
+/// Whole seconds, and no less than the time to wait.
+const fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + if wait.subsec_nanos() > 0 { 1 } else { 0 }
 }
 
 fn storage_status(error: &berth_storage::Error) -> (StatusCode, ErrorCode) {
@@ -165,6 +175,7 @@ impl IntoResponse for Error {
         };
         match &self {
             Self::Unauthorized { challenge, .. } => set(WWW_AUTHENTICATE, challenge),
+            Self::TooManyGuesses(wait) => set(RETRY_AFTER, &seconds(*wait).to_string()),
             Self::RangeNotSatisfiable(size) => {
                 set(http::header::CONTENT_RANGE, &format!("bytes */{size}"));
             }

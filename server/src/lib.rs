@@ -20,8 +20,10 @@ mod state;
 mod store;
 mod token;
 
-pub use directory::{AttachedPolicy, Directory, Explanation, Group, Holder, Policy, User};
+pub use directory::{
+    AccessKey, AttachedPolicy, Directory, Explanation, Group, Holder, MadeAccessKey, Policy, User,
+};
 pub use error::Error;
-pub use management::{ChangePassword, NewUser};
+pub use management::{ChangePassword, NewAccessKey, NewUser};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Store};

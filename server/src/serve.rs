@@ -119,7 +119,10 @@ async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: wa
     loop {
         tokio::select! {
             _ = tick.tick() => {}
-            _ = stopped.changed() => return,
+            _ = stopped.changed() => {
+                write_uses(&app).await;
+                return;
+            }
         }
         match app.registry.sweep().await {
             Ok(swept) if swept.expired_uploads + swept.removed > 0 => {
@@ -128,8 +131,16 @@ async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: wa
             Ok(_) => {}
             Err(error) => warn!(%error, "clearing what nobody needs failed; trying again"),
         }
+        write_uses(&app).await;
         if let Ok(open) = app.registry.open_uploads().await {
             metrics.uploads_open.set(i64::try_from(open).unwrap_or(i64::MAX));
         }
+    }
+}
+
+/// Writes down which access keys were used.
+async fn write_uses(app: &App) {
+    if let Err(error) = app.directory.write_uses().await {
+        warn!(%error, "noting which access keys were used failed; trying again");
     }
 }

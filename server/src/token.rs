@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use berth_auth::{Caller, Credentials, Identity, Resource, Scope, granted_scopes, parse_scopes};
+use berth_auth::{Caller, Credentials, Resource, Scope, granted_scopes, parse_scopes};
 use berth_oci::RepositoryName;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::circumstances::Circumstances;
-use crate::directory::Directory;
+use crate::directory::{Directory, Login};
 use crate::error::Error;
 use crate::observe::LoggedIdentity;
 use crate::state::App;
@@ -46,16 +46,16 @@ pub(crate) async fn get(
     let asked: Vec<String> =
         query.filter(|(key, _)| key == "scope").map(|(_, value)| value.into_owned()).collect();
     let scopes = parse_scopes(asked.iter().map(String::as_str));
-    let caller = match headers.get(AUTHORIZATION) {
-        None => Caller::Anonymous,
+    let login = match headers.get(AUTHORIZATION) {
+        None => None,
         Some(header) => {
             let parsed = header.to_str().ok().and_then(|header| Credentials::parse(header).ok());
             let Some(Credentials::Basic { user, password }) = parsed else { return Err(wrong_login()) };
-            let identity = app.directory.login(&user, password).await?;
-            Caller::Identity(identity.ok_or_else(wrong_login)?)
+            let login = app.directory.login(&user, password, circumstances.address()).await?;
+            Some(login.ok_or_else(wrong_login)?)
         }
     };
-    grant(&app.directory, &caller, &scopes, &circumstances, None).await
+    grant(&app.directory, login.as_ref(), &scopes, &circumstances, None).await
 }
 
 fn wrong_login() -> Error {
@@ -87,28 +87,28 @@ pub(crate) async fn post(
 ) -> Result<Response, Error> {
     let Ok(Form(asked)) = form else { return Ok(refused("invalid_request", "the form can't be read")) };
     let scopes = parse_scopes([asked.scope.as_str()]);
-    let identity = match (asked.grant_type.as_str(), asked.password, asked.refresh_token) {
-        ("password", Some(password), _) => app.directory.login(&asked.username, password).await?,
+    let login = match (asked.grant_type.as_str(), asked.password, asked.refresh_token) {
+        ("password", Some(password), _) => {
+            app.directory.login(&asked.username, password, circumstances.address()).await?
+        }
         ("refresh_token", _, Some(token)) => {
-            let identity = app.directory.refresh(token.clone()).await?.map(Arc::new);
-            let Some(identity) = identity else {
+            let Some(login) = app.directory.refresh(token.clone()).await? else {
                 return Ok(refused("invalid_grant", "the refresh token is not valid any more; log in again"));
             };
             // The same one again: it is good until its time is over.
-            let caller = Caller::Identity(identity);
-            return grant(&app.directory, &caller, &scopes, &circumstances, Some(token)).await;
+            return grant(&app.directory, Some(&login), &scopes, &circumstances, Some(token)).await;
         }
         ("password" | "refresh_token", _, _) => {
             return Ok(refused("invalid_request", "a password or a refresh token is missing"));
         }
         _ => return Ok(refused("unsupported_grant_type", "use password or refresh_token")),
     };
-    let Some(identity) = identity else { return Err(wrong_login()) };
+    let Some(login) = login else { return Err(wrong_login()) };
     let refresh = match asked.access_type.as_str() {
-        "offline" => Some(app.directory.issue_refresh_token(&identity).await?),
+        "offline" => Some(app.directory.issue_refresh_token(&login).await?),
         _ => None,
     };
-    grant(&app.directory, &Caller::Identity(identity), &scopes, &circumstances, refresh).await
+    grant(&app.directory, Some(&login), &scopes, &circumstances, refresh).await
 }
 
 /// RFC 6749, section 5.2.
@@ -119,15 +119,13 @@ fn refused(error: &str, sentence: &str) -> Response {
 
 async fn grant(
     directory: &Directory,
-    caller: &Caller,
+    login: Option<&Login>,
     asked: &[Scope],
     circumstances: &Circumstances,
     refresh_token: Option<SecretString>,
 ) -> Result<Response, Error> {
-    let subject: Option<&Identity> = match caller {
-        Caller::Anonymous => None,
-        Caller::Identity(identity) => Some(identity),
-    };
+    let subject = login.map(|login| &*login.identity);
+    let caller = login.map_or(Caller::Anonymous, |login| Caller::Identity(Arc::clone(&login.identity)));
     let mut policies = HashMap::new();
     for scope in asked {
         if let Resource::Repository(name) = &scope.resource
@@ -137,9 +135,9 @@ async fn grant(
         }
     }
     let policy_of = |name: &RepositoryName| policies.get(name).map(|policy| &**policy);
-    let access = granted_scopes(caller, asked, policy_of, &circumstances.context());
+    let access = granted_scopes(&caller, asked, policy_of, &circumstances.context());
     let scope = access.iter().map(Scope::to_string).collect::<Vec<_>>().join(" ");
-    let (token, issued_at) = directory.issue(subject, access)?;
+    let (token, issued_at) = directory.issue(subject, login.and_then(|login| login.key.as_ref()), access)?;
     let granted = Granted {
         access_token: token.clone(),
         token,

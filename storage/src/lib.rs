@@ -22,6 +22,7 @@ pub use buffers::BufferBudget;
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};
 pub use ids::{Actor, UploadId};
+pub use metadata::access_keys::AccessKeyRecord;
 pub use metadata::groups::{GroupRecord, MembershipRecord, PolicyOrigin};
 pub use metadata::policies::PolicyRecord;
 pub use metadata::records::{

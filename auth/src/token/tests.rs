@@ -308,3 +308,15 @@ fn a_changed_password_or_another_identity_makes_it_stale() {
     assert!(!verified.is_current(&Identity { credentials_changed_at: 43, ..identity() }));
     assert!(!verified.is_current(&Identity { id: "id-2".parse().unwrap(), ..identity() }));
 }
+
+#[test]
+fn a_token_names_the_access_key_that_it_was_asked_for_with() {
+    let key = SigningKey::generate().unwrap();
+    let id: AccessKeyId = "BK23456789ABCDEFGHJK".parse().unwrap();
+    let token = sign(&claims().through(Some(&id)), &key).unwrap();
+    assert_eq!(verifier(&key).verify(&token, NOW).unwrap().access_key, Some(id));
+    let token = sign(&claims().through(None), &key).unwrap();
+    assert_eq!(verifier(&key).verify(&token, NOW).unwrap().access_key, None);
+    let refused = refusal_of(|claims| drop(claims.insert("key".to_owned(), json!("no id"))));
+    assert_eq!(refused, TokenError::Malformed);
+}

@@ -2,6 +2,7 @@
 
 mod explain;
 mod group;
+mod key;
 mod offline;
 mod policy;
 mod remote;
@@ -45,6 +46,7 @@ pub(crate) struct Admin {
 enum Command {
     User(user::UserArgs),
     Group(group::GroupArgs),
+    Key(key::KeyArgs),
     Policy(policy::PolicyArgs),
     Repo(repo::RepoArgs),
     Explain(explain::ExplainArgs),
@@ -88,6 +90,7 @@ impl Admin {
                 match &self.command {
                     Command::User(user) => user.run(&target).await,
                     Command::Group(group) => group.run(&target).await,
+                    Command::Key(key) => key.run(&target).await,
                     Command::Policy(policy) => policy.run(&target).await,
                     Command::Repo(repo) => repo.run(&target).await,
                     Command::Explain(explain) => explain.run(&target).await,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 mod groups;
+mod keys;
 mod policies;
 mod repositories;
 mod users;
@@ -89,12 +90,17 @@ impl Server<'_> {
 
     /// The status and body of an answer, if there is one.
     fn get(&self, path: &str, user: Option<&str>) -> Option<(u16, String)> {
+        self.get_as(path, user.map(|user| (user, PASSWORD)))
+    }
+
+    /// The same, of whoever has this name and password.
+    fn get_as(&self, path: &str, login: Option<(&str, &str)>) -> Option<(u16, String)> {
         let url = format!("http://{}{path}", self.address);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut request = reqwest::Client::new().get(url);
-            if let Some(user) = user {
-                request = request.basic_auth(user, Some(PASSWORD));
+            if let Some((user, password)) = login {
+                request = request.basic_auth(user, Some(password));
             }
             let answer = request.send().await.ok()?;
             Some((answer.status().as_u16(), answer.text().await.ok()?))

@@ -4,6 +4,7 @@ mod bad_input;
 mod blobs;
 mod creation;
 mod deletes;
+mod keys;
 mod lists;
 mod manifests;
 mod mounts;

@@ -162,3 +162,25 @@ async fn name_and_password_do_without_a_token() {
     let (name, _) = image_and_token(&shared, 127).await;
     shared.admin.get(&format!("/v2/{name}/manifests/v1")).await.assert(200);
 }
+
+#[tokio::test]
+async fn guesses_are_slowed_down_and_say_when_to_come_back() {
+    let berth = Berth::start();
+    let guesser = berth.user("admin", "a guess");
+    for _ in 0..5 {
+        guesser.basic(Method::GET, "/token").answer().await.assert_error(401, "UNAUTHORIZED");
+        guesser.basic(Method::GET, "/v2/").answer().await.assert_error(401, "UNAUTHORIZED");
+    }
+    for path in ["/token", "/v2/", "/v2/a/tags/list"] {
+        let answer = guesser.basic(Method::GET, path).answer().await.assert_error(429, "TOOMANYREQUESTS");
+        let wait: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((1..=10).contains(&wait), "{answer}");
+    }
+    let form = [("grant_type", "password"), ("username", "admin"), ("password", "a guess")];
+    let request = berth.anonymous().request(Method::POST, "/token").form(&form);
+    request.answer().await.assert_error(429, "TOOMANYREQUESTS");
+    let answer = guesser.basic(Method::GET, "/api/v1/users").answer().await.assert(429);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    answer.header("retry-after");
+    berth.anonymous().request(Method::GET, "/token").answer().await.assert(200);
+}

@@ -1,12 +1,13 @@
-//! Identities as they are now: kept in memory until anything about anyone changes.
+//! Identities and access keys as they are now: kept in memory until anything about anyone changes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use berth_auth::{Account, Attached, Attachment, Identity, IdentityId, IdentityPolicy};
+use berth_auth::{AccessKeyId, Account, Attached, Attachment, Identity, IdentityId, IdentityPolicy};
 use berth_storage::{AttachmentRecord, Change, Fault, IdentityRecord, Records};
 use parking_lot::RwLock;
 
+use super::keys::KnownKey;
 use crate::error::Error;
 
 /// The identities that were asked for since the last change.
@@ -18,6 +19,7 @@ struct Known {
     /// Rises with each change, so that who looked before it keeps nothing after it.
     generation: u64,
     by_id: HashMap<IdentityId, Arc<Identity>>,
+    keys: HashMap<AccessKeyId, Arc<KnownKey>>,
 }
 
 impl Identities {
@@ -27,6 +29,21 @@ impl Identities {
             let mut known = self.0.write();
             known.generation += 1;
             known.by_id.clear();
+            known.keys.clear();
+        }
+    }
+
+    /// The access key of this id if it was asked for, and the generation for [`Self::keep_key`].
+    pub(super) fn key(&self, id: &AccessKeyId) -> (Option<Arc<KnownKey>>, u64) {
+        let known = self.0.read();
+        (known.keys.get(id).map(Arc::clone), known.generation)
+    }
+
+    /// Keeps a key that was looked up, unless something changed since.
+    pub(super) fn keep_key(&self, id: &AccessKeyId, key: &Arc<KnownKey>, generation: u64) {
+        let mut known = self.0.write();
+        if known.generation == generation {
+            known.keys.insert(id.clone(), Arc::clone(key));
         }
     }
 

@@ -2,18 +2,23 @@
 
 mod explain;
 mod groups;
+mod guesses;
 mod identities;
+mod keys;
 mod logins;
 mod policies;
 mod repository_policies;
+#[cfg(test)]
+mod tests;
 mod users;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use berth_auth::{
-    Account, Claims, Identity, IdentityId, Jwks, MasterKey, PublicKey, Scope, SigningKey, Verified, Verifier,
-    sign,
+    AccessKeyId, Account, Claims, Identity, IdentityId, Jwks, MasterKey, PublicKey, Scope, SigningKey,
+    Verified, Verifier, sign,
 };
 use berth_storage::{Clock, SigningKeyRecord, Timestamp};
 use quick_cache::sync::Cache;
@@ -22,7 +27,10 @@ use tokio::sync::Semaphore;
 
 pub use explain::Explanation;
 pub use groups::Group;
+use guesses::{Guess, Guesses};
 pub(crate) use identities::Identities;
+use keys::Uses;
+pub use keys::{AccessKey, MadeAccessKey};
 use logins::Logins;
 pub use policies::{Holder, Policy};
 pub(crate) use repository_policies::RepositoryPolicies;
@@ -45,6 +53,9 @@ pub struct Directory {
     repository_policies: Arc<RepositoryPolicies>,
     account: Arc<Account>,
     logins: Logins,
+    guesses: Guesses,
+    uses: Uses,
+    master_key: MasterKey,
     /// Passwords hashed at once, so that logins can't take all memory and all cores.
     hashing: Arc<Semaphore>,
     clock: Clock,
@@ -105,6 +116,9 @@ impl Directory {
             repository_policies,
             account: Arc::new(account),
             logins: Logins::new()?,
+            guesses: Guesses::new(),
+            uses: Uses::default(),
+            master_key,
             hashing: Arc::new(Semaphore::new(password_hashes.max(1))),
             issuer,
             token_ttl,
@@ -137,14 +151,17 @@ impl Directory {
         &self.jwks
     }
 
-    /// A token that says `access` of `subject` (none: anonymous), and when it was made.
+    /// A token that says `access` of `subject` (none: anonymous), who showed `key` if it was one, and
+    /// when it was made.
     pub(crate) fn issue(
         &self,
         subject: Option<&Identity>,
+        key: Option<&AccessKeyId>,
         access: Vec<Scope>,
     ) -> Result<(String, Timestamp), Error> {
         let now = (self.clock)();
         let claims = Claims::new(&self.issuer, &self.issuer, subject, access, now.seconds(), self.token_ttl)?;
+        let claims = claims.through(key);
         Ok((sign(&claims, &self.key)?, now))
     }
 
@@ -167,7 +184,13 @@ impl Directory {
         let Some(id) = &verified.subject else { return Ok(Some(Bearer { verified, identity: None })) };
         let identity = self.identity(id).await?;
         let identity = identity.filter(|identity| verified.is_current(identity) && !identity.disabled);
-        Ok(identity.map(|identity| Bearer { verified, identity: Some(identity) }))
+        let Some(identity) = identity else { return Ok(None) };
+        if let Some(key) = &verified.access_key
+            && !self.key_is_good(key, &identity).await?
+        {
+            return Ok(None);
+        }
+        Ok(Some(Bearer { verified, identity: Some(identity) }))
     }
 
     /// The identity of this id, as it is now.
@@ -175,11 +198,38 @@ impl Directory {
         self.identities.get(&self.records, &self.account, id).await
     }
 
-    /// Whose user name and password these are, if anybody's who may log in.
+    /// Whose user name and password, or access key's id and secret, these are, if anybody's who may
+    /// log in. Wrong ones are counted against `address`, whence they come.
+    ///
+    /// # Errors
+    /// [`Error::TooManyGuesses`] when too many of late were wrong; when the database fails.
     pub(crate) async fn login(
         &self,
         user: &str,
         password: SecretString,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Login>, Error> {
+        if let Ok(key) = user.parse::<AccessKeyId>() {
+            let identity = self.login_with_key(&key, &password).await?;
+            if identity.is_none() {
+                // A right secret is always let in: none was ever guessed, and comparing costs nothing.
+                self.guess(user, address)?;
+            }
+            return Ok(identity.map(|identity| Login { identity, key: Some(key) }));
+        }
+        let identity = self.login_with_password(user, password, address).await?;
+        Ok(identity.map(|identity| Login { identity, key: None }))
+    }
+
+    fn guess(&self, user: &str, address: Option<IpAddr>) -> Result<Guess, Error> {
+        self.guesses.begin(user, address, (self.clock)()).map_err(Error::TooManyGuesses)
+    }
+
+    async fn login_with_password(
+        &self,
+        user: &str,
+        password: SecretString,
+        address: Option<IpAddr>,
     ) -> Result<Option<Arc<Identity>>, Error> {
         if let Some((id, changed_at)) = self.logins.recall(user, &password, (self.clock)()) {
             let identity = self.identity(&id).await?;
@@ -190,6 +240,7 @@ impl Directory {
                 return Ok(Some(identity));
             }
         }
+        let guess = self.guess(user, address)?;
         let record = self.records.identity_named(user.to_owned()).await?;
         let hash = record.as_ref().map(|record| record.password.clone());
         if !self.verify(password.clone(), hash).await? {
@@ -201,9 +252,17 @@ impl Directory {
         if identity.disabled || identity.credentials_changed_at != record.credentials_changed_at.0 {
             return Ok(None);
         }
+        guess.take_back();
         self.logins.remember(user, &password, &identity, (self.clock)());
         Ok(Some(identity))
     }
+}
+
+/// A login that was right.
+pub(crate) struct Login {
+    pub(crate) identity: Arc<Identity>,
+    /// The access key that was shown instead of a password.
+    pub(crate) key: Option<AccessKeyId>,
 }
 
 /// A bearer token that was believed.

@@ -5,8 +5,7 @@ use berth_storage::{AttachmentRecord, IdentityRecord, RefreshTokenRecord, Timest
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::identities::identity_of;
-use super::{Directory, Holder};
+use super::{Directory, Holder, Login};
 use crate::error::Error;
 
 /// A user, as people see one.
@@ -180,15 +179,13 @@ impl Directory {
     }
 
     /// A refresh token for someone who has just logged in (OAuth2, `access_type=offline`).
-    pub(crate) async fn issue_refresh_token(
-        &self,
-        identity: &berth_auth::Identity,
-    ) -> Result<SecretString, Error> {
+    pub(crate) async fn issue_refresh_token(&self, login: &Login) -> Result<SecretString, Error> {
         let token = RefreshToken::generate()?;
         let now = (self.clock)();
         let record = RefreshTokenRecord {
             hash: hash_text(&token),
-            identity_id: identity.id.to_string(),
+            identity_id: login.identity.id.to_string(),
+            access_key: login.key.as_ref().map(ToString::to_string),
             service: self.service().to_owned(),
             expires_at: now.after(REFRESH_TOKEN_TTL),
         };
@@ -197,12 +194,19 @@ impl Directory {
     }
 
     /// Whose refresh token this is, if it is still good.
-    pub(crate) async fn refresh(&self, token: SecretString) -> Result<Option<berth_auth::Identity>, Error> {
+    pub(crate) async fn refresh(&self, token: SecretString) -> Result<Option<Login>, Error> {
         let Ok(token) = RefreshToken::parse(token) else { return Ok(None) };
         let found = self.records.refresh_token(hash_text(&token), (self.clock)()).await?;
         let Some(found) = found.filter(|found| found.service == self.service()) else { return Ok(None) };
-        let Some(record) = self.records.identity(found.identity_id).await? else { return Ok(None) };
-        Ok(Some(identity_of(&record, &self.account)?).filter(|identity| !identity.disabled))
+        let identity = self.identity(&found.identity_id.parse()?).await?;
+        let Some(identity) = identity.filter(|identity| !identity.disabled) else { return Ok(None) };
+        let key = found.access_key.map(|id| id.parse()).transpose()?;
+        if let Some(key) = &key
+            && !self.key_is_good(key, &identity).await?
+        {
+            return Ok(None);
+        }
+        Ok(Some(Login { identity, key }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod explain;
 mod groups;
+mod keys;
 mod policies;
 mod problem;
 mod repositories;
@@ -11,6 +12,7 @@ use axum::Router;
 use axum::routing::{delete, get, post, put};
 
 use crate::state::App;
+pub use keys::NewAccessKey;
 pub use users::{ChangePassword, NewUser};
 
 pub(crate) fn routes() -> Router<App> {
@@ -18,6 +20,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/users", get(users::list).post(users::add))
         .route("/users/{name}", get(users::show).delete(users::remove))
         .route("/users/{name}/password", put(users::set_password))
+        .route("/keys", get(keys::list).post(keys::add))
+        .route("/keys/{id}", delete(keys::remove))
         .route("/explain", get(explain::explain))
         .route("/groups", get(groups::list).post(groups::add))
         .route("/groups/{name}", delete(groups::remove))

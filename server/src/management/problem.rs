@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
 use crate::error::Error;
@@ -30,8 +30,10 @@ impl IntoResponse for Problem {
         let body = json!({ "status": status.as_u16(), "title": title, "detail": sentence });
         let mut problem = (status, Json(body)).into_response();
         problem.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(challenge) = response.headers().get(http::header::WWW_AUTHENTICATE) {
-            problem.headers_mut().insert(http::header::WWW_AUTHENTICATE, challenge.clone());
+        for name in [RETRY_AFTER, WWW_AUTHENTICATE] {
+            if let Some(value) = response.headers().get(&name) {
+                problem.headers_mut().insert(name, value.clone());
+            }
         }
         problem
     }

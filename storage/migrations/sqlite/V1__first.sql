@@ -180,14 +180,29 @@ CREATE TABLE group_attachments (
     PRIMARY KEY (group_name, policy, prefix)
 ) STRICT, WITHOUT ROWID;
 
--- Only the hash of a refresh token is kept.
+-- Ids and secrets that stand for a user; the secret is sealed under the master key.
+CREATE TABLE access_keys (
+    id            TEXT NOT NULL PRIMARY KEY,
+    identity_id   TEXT NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
+    name          TEXT,
+    sealed_secret BLOB NOT NULL,
+    created_at    INTEGER NOT NULL,
+    expires_at    INTEGER,
+    used_at       INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX access_keys_by_identity ON access_keys (identity_id);
+
+-- Only the hash of a refresh token is kept. It is good for no longer than the access key that it
+-- was asked for with, if it was one.
 CREATE TABLE refresh_tokens (
     hash        TEXT NOT NULL PRIMARY KEY,
     identity_id TEXT NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
+    access_key  TEXT REFERENCES access_keys (id) ON DELETE CASCADE,
     service     TEXT NOT NULL,
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX refresh_tokens_by_access_key ON refresh_tokens (access_key) WHERE access_key IS NOT NULL;
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
 CREATE INDEX refresh_tokens_by_identity ON refresh_tokens (identity_id);
 

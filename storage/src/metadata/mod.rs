@@ -4,6 +4,7 @@
 mod sqlite;
 mod tx;
 
+pub(crate) mod access_keys;
 pub(crate) mod blobs;
 pub(crate) mod condemned;
 pub(crate) mod groups;

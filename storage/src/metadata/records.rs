@@ -62,6 +62,8 @@ pub struct RefreshTokenRecord {
     pub hash: String,
     /// Whose it is.
     pub identity_id: String,
+    /// The access key that it was asked for with, if it was one.
+    pub access_key: Option<String>,
     /// The service it was issued for.
     pub service: String,
     /// When it ends.
@@ -392,10 +394,12 @@ fn add_refresh_token<'t>(
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         tx.run("DELETE FROM refresh_tokens WHERE expires_at <= $1", args![*now]).await?;
-        let sql = "INSERT INTO refresh_tokens (hash, identity_id, service, created_at, expires_at)
-                   VALUES ($1, $2, $3, $4, $5)";
-        let RefreshTokenRecord { hash, identity_id, service, expires_at } = token;
-        tx.run(sql, args![hash, identity_id, service, *now, *expires_at]).await?;
+        let sql =
+            "INSERT INTO refresh_tokens (hash, identity_id, access_key, service, created_at, expires_at)
+                   VALUES ($1, $2, $3, $4, $5, $6)";
+        let RefreshTokenRecord { hash, identity_id, access_key, service, expires_at } = token;
+        let access_key = access_key.as_ref();
+        tx.run(sql, args![hash, identity_id, access_key, service, *now, *expires_at]).await?;
         Ok(())
     })
 }
@@ -405,14 +409,15 @@ fn refresh_token<'t>(
     (hash, now): &'t (String, Timestamp),
 ) -> BoxFuture<'t, Result<Option<RefreshTokenRecord>, Error>> {
     Box::pin(async move {
-        let sql = "SELECT hash, identity_id, service, expires_at FROM refresh_tokens
+        let sql = "SELECT hash, identity_id, access_key, service, expires_at FROM refresh_tokens
                    WHERE hash = $1 AND expires_at > $2";
         let Some(row) = tx.row(sql, args![hash, *now]).await? else { return Ok(None) };
         Ok(Some(RefreshTokenRecord {
             hash: row.text(0)?.to_owned(),
             identity_id: row.text(1)?.to_owned(),
-            service: row.text(2)?.to_owned(),
-            expires_at: Timestamp(row.int(3)?),
+            access_key: row.text_or_null(2)?.map(str::to_owned),
+            service: row.text(3)?.to_owned(),
+            expires_at: Timestamp(row.int(4)?),
         }))
     })
 }

@@ -69,6 +69,18 @@ impl Remote {
         self.send(tried, request).await.map(drop)
     }
 
+    /// Sends something and reads the answer.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        tried: &str,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let answer = self.send(tried, self.request(tried, method, path)?.json(body)).await?;
+        answer.json().await.map_err(|error| Failure::new(tried, self.connection.describe(&error)))
+    }
+
     /// Sends a text as it is.
     pub(super) async fn put_text(&self, tried: &str, path: &str, text: String) -> Result<(), Failure> {
         self.send(tried, self.request(tried, Method::PUT, path)?.body(text)).await.map(drop)

@@ -29,6 +29,11 @@ pub(super) fn print<T: Serialize, const N: usize>(
     }
 }
 
+/// Prints one record as a JSON document.
+pub(super) fn print_one(item: &impl Serialize) -> Result<(), Failure> {
+    output::result(json(item)?)
+}
+
 fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| Failure::new("printing", error))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{House, Make};
-use crate::{AttachmentRecord, Change, Error, RefreshTokenRecord, SigningKeyRecord};
+use crate::{AccessKeyRecord, AttachmentRecord, Change, Error, RefreshTokenRecord, SigningKeyRecord};
 
 impl House {
     async fn add(&self, name: &str) -> String {
@@ -16,10 +16,29 @@ impl House {
         let token = RefreshTokenRecord {
             hash: hash.to_owned(),
             identity_id: identity.to_owned(),
+            access_key: None,
             service: "berth".to_owned(),
             expires_at: self.clock.now().after(lives),
         };
         self.registry.records().add_refresh_token(token, self.clock.now()).await
+    }
+
+    async fn add_key(&self, id: &str, identity: &str) -> Result<(), Error> {
+        let key = AccessKeyRecord {
+            id: id.to_owned(),
+            identity_id: identity.to_owned(),
+            user: String::new(),
+            name: Some(format!("name of {id}")),
+            sealed_secret: vec![0, 1, 255].into(),
+            created_at: self.clock.now(),
+            expires_at: None,
+            used_at: None,
+        };
+        self.registry.records().add_access_key(key).await
+    }
+
+    async fn key(&self, id: &str) -> Option<AccessKeyRecord> {
+        self.registry.records().access_key(id.to_owned()).await.unwrap()
     }
 
     async fn token(&self, hash: &str) -> Option<RefreshTokenRecord> {
@@ -181,6 +200,63 @@ pub async fn refresh_tokens_that_ended_are_forgotten(make: impl Make) {
     house.add_token("new", &id, HOUR).await.unwrap();
     assert_eq!(house.number("SELECT COUNT(*) FROM refresh_tokens").await, 2);
     assert!(house.token("long").await.is_some());
+}
+
+pub async fn an_access_key_is_kept_until_it_or_its_identity_is_removed(make: impl Make) {
+    let house = House::open(&make).await;
+    let (alice, bob) = (house.add("alice").await, house.add("bob").await);
+    for (id, identity) in [("b", &bob), ("a2", &alice), ("a1", &alice)] {
+        house.add_key(id, identity).await.unwrap();
+    }
+    assert!(matches!(house.add_key("x", "nobody").await, Err(Error::Missing(_))));
+    let house = house.reopened(&make).await;
+    let records = house.registry.records();
+    let listed = records.access_keys().await.unwrap();
+    let ids: Vec<_> = listed.iter().map(|key| (key.user.as_str(), key.id.as_str())).collect();
+    assert_eq!(ids, [("alice", "a1"), ("alice", "a2"), ("bob", "b")]);
+    let key = house.key("a1").await.unwrap();
+    assert_eq!((key.identity_id, key.name.as_deref()), (alice.clone(), Some("name of a1")));
+    assert_eq!(key.sealed_secret[..], [0, 1, 255]);
+    assert_eq!((key.created_at, key.expires_at, key.used_at), (house.clock.now(), None, None));
+    house.told();
+    records.remove_access_key("a1".to_owned()).await.unwrap();
+    assert_eq!(house.told(), [Change::Directory]);
+    assert!(matches!(records.remove_access_key("a1".to_owned()).await, Err(Error::Missing(_))));
+    records.remove_identity(alice).await.unwrap();
+    assert!(house.key("a2").await.is_none());
+    assert!(house.key("b").await.is_some());
+}
+
+pub async fn a_removed_access_key_takes_its_refresh_tokens(make: impl Make) {
+    let house = House::open(&make).await;
+    let id = house.add("alice").await;
+    house.add_key("key", &id).await.unwrap();
+    house.add_token("by password", &id, HOUR).await.unwrap();
+    let token = RefreshTokenRecord {
+        access_key: Some("key".to_owned()),
+        hash: "by key".to_owned(),
+        ..house.token("by password").await.unwrap()
+    };
+    let records = house.registry.records();
+    records.add_refresh_token(token, house.clock.now()).await.unwrap();
+    assert_eq!(house.token("by key").await.unwrap().access_key.as_deref(), Some("key"));
+    records.remove_access_key("key".to_owned()).await.unwrap();
+    assert!(house.token("by key").await.is_none());
+    assert!(house.token("by password").await.is_some());
+}
+
+pub async fn the_last_use_of_an_access_key_only_moves_on_and_is_no_change_to_the_directory(make: impl Make) {
+    let house = House::open(&make).await;
+    let id = house.add("alice").await;
+    house.add_key("key", &id).await.unwrap();
+    house.told();
+    let (first, second) = (house.clock.now(), house.clock.now().after(HOUR));
+    for (noted, expected) in [(first, first), (second, second), (first, second)] {
+        let uses = vec![("gone".to_owned(), noted), ("key".to_owned(), noted)];
+        house.registry.records().note_uses(uses).await.unwrap();
+        assert_eq!(house.key("key").await.unwrap().used_at, Some(expected));
+    }
+    assert_eq!(house.told(), []);
 }
 
 pub async fn signing_keys_are_listed_newest_first(make: impl Make) {

@@ -1,0 +1,104 @@
+//! Access keys: everyone's own, and an administrator's anyone's.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use berth_auth::{AccessKeyName, Action, UserName};
+use http::header::CACHE_CONTROL;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+use super::problem::Problem;
+use super::users::{Body, read};
+use crate::access::LoggedIn;
+use crate::directory::AccessKey;
+use crate::error::Error;
+use crate::state::App;
+
+/// Whose keys somebody may manage.
+pub(crate) struct KeyManager {
+    /// Who asks.
+    own: UserName,
+    /// None: anyone's.
+    only: Option<UserName>,
+}
+
+impl FromRequestParts<App> for KeyManager {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let asker = LoggedIn::from_request_parts(parts, app).await?;
+        let own = asker.identity.name.clone();
+        let only = (!asker.may(Action::ManageUsers)).then(|| own.clone());
+        Ok(Self { own, only })
+    }
+}
+
+/// An access key that is to be made.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccessKey {
+    /// Whose it will be; left out: the asker's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserName>,
+    /// What people will call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<AccessKeyName>,
+    /// For how many seconds it will be good; left out: until it is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
+}
+
+/// An access key with its secret, which is shown only in this answer.
+#[derive(Serialize)]
+pub(crate) struct Made {
+    #[serde(flatten)]
+    key: AccessKey,
+    secret: String,
+}
+
+pub(crate) async fn list(
+    manager: KeyManager,
+    State(app): State<App>,
+) -> Result<Json<Vec<AccessKey>>, Problem> {
+    Ok(Json(app.directory.access_keys(manager.only.as_ref()).await?))
+}
+
+pub(crate) async fn add(
+    manager: KeyManager,
+    State(app): State<App>,
+    body: Body<NewAccessKey>,
+) -> Result<impl axum::response::IntoResponse, Problem> {
+    let new = read(body)?;
+    let user = manager.whose(new.user)?;
+    let made = app.directory.add_access_key(&user, new.name, new.expires_in.map(Duration::from_secs)).await?;
+    let made = Made { key: made.key, secret: made.secret.expose_secret().to_owned() };
+    Ok((StatusCode::CREATED, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(made)))
+}
+
+pub(crate) async fn remove(
+    manager: KeyManager,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.directory.remove_access_key(&id.parse()?, manager.only.as_ref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl KeyManager {
+    /// Whose key is to be made.
+    fn whose(self, wanted: Option<UserName>) -> Result<UserName, Error> {
+        let user = wanted.unwrap_or_else(|| self.own.clone());
+        if self.only.is_some_and(|only| only != user) {
+            let own = &self.own;
+            let sentence = format!(
+                "no policy attached to {own} allows berth:ManageUsers, so {own} makes keys only for \
+                 {own}; ask an administrator"
+            );
+            return Err(Error::Denied(sentence));
+        }
+        Ok(user)
+    }
+}
