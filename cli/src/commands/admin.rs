@@ -6,6 +6,7 @@ mod key;
 mod offline;
 mod policy;
 mod remote;
+mod signing_key;
 mod table;
 mod user;
 
@@ -48,6 +49,7 @@ enum Command {
     Key(key::KeyArgs),
     Policy(policy::PolicyArgs),
     Explain(explain::ExplainArgs),
+    SigningKey(signing_key::SigningKeyArgs),
 }
 
 /// How lists and records are printed.
@@ -91,6 +93,7 @@ impl Admin {
                     Command::Key(key) => key.run(&target).await,
                     Command::Policy(policy) => policy.run(&target).await,
                     Command::Explain(explain) => explain.run(&target).await,
+                    Command::SigningKey(key) => key.run(&target).await,
                 }
             })
     }

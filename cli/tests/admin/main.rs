@@ -5,6 +5,7 @@
 mod groups;
 mod keys;
 mod policies;
+mod signing_keys;
 mod users;
 
 use std::io::Write;

@@ -5,6 +5,7 @@ mod groups;
 mod keys;
 mod policies;
 mod problem;
+mod signing_keys;
 mod users;
 
 use axum::Router;
@@ -21,6 +22,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/users/{name}/password", put(users::set_password))
         .route("/keys", get(keys::list).post(keys::add))
         .route("/keys/{id}", delete(keys::remove))
+        .route("/signing-keys", get(signing_keys::list).post(signing_keys::rotate))
         .route("/explain", get(explain::explain))
         .route("/groups", get(groups::list).post(groups::add))
         .route("/groups/{name}", delete(groups::remove))
