@@ -21,7 +21,8 @@ mod store;
 mod token;
 
 pub use directory::{
-    AccessKey, AttachedPolicy, Directory, Explanation, Group, Holder, MadeAccessKey, Policy, User,
+    AccessKey, AttachedPolicy, Directory, Explanation, Group, Holder, MadeAccessKey, Policy, SigningKeyInfo,
+    User,
 };
 pub use error::Error;
 pub use management::{ChangePassword, NewAccessKey, NewUser};

@@ -12,6 +12,7 @@ use tower::Layer;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::directory::Tended;
 use crate::error::Error;
 use crate::front_door::{self, FrontDoor, ListenError, TlsError};
 use crate::metrics::Metrics;
@@ -132,6 +133,12 @@ async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: wa
             Err(error) => warn!(%error, "clearing what nobody needs failed; trying again"),
         }
         write_uses(&app).await;
+        match app.directory.tend_signing_keys().await {
+            Ok(Tended::Nothing) => {}
+            Ok(Tended::Rotated) => info!("a new signing key signs tokens, as the last one was old"),
+            Ok(Tended::Removed) => info!("removed signing keys whose tokens have ended"),
+            Err(error) => warn!(%error, "tending the signing keys failed; trying again"),
+        }
         if let Ok(open) = app.registry.open_uploads().await {
             metrics.uploads_open.set(i64::try_from(open).unwrap_or(i64::MAX));
         }

@@ -158,5 +158,5 @@ fn rfc3339(time: berth_storage::Timestamp) -> String {
 
 /// `GET /.well-known/jwks.json` (RFC 7517).
 pub(crate) async fn jwks(State(app): State<App>) -> impl IntoResponse {
-    Json(app.directory.jwks().clone())
+    Json(app.directory.jwks())
 }

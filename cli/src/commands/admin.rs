@@ -7,6 +7,7 @@ mod offline;
 mod policy;
 mod remote;
 mod repo;
+mod signing_key;
 mod table;
 mod user;
 
@@ -50,6 +51,7 @@ enum Command {
     Policy(policy::PolicyArgs),
     Repo(repo::RepoArgs),
     Explain(explain::ExplainArgs),
+    SigningKey(signing_key::SigningKeyArgs),
 }
 
 /// How lists and records are printed.
@@ -94,6 +96,7 @@ impl Admin {
                     Command::Policy(policy) => policy.run(&target).await,
                     Command::Repo(repo) => repo.run(&target).await,
                     Command::Explain(explain) => explain.run(&target).await,
+                    Command::SigningKey(key) => key.run(&target).await,
                 }
             })
     }

@@ -6,6 +6,7 @@ mod groups;
 mod keys;
 mod policies;
 mod repositories;
+mod signing_keys;
 mod users;
 
 use std::io::Write;

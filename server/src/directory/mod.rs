@@ -8,6 +8,7 @@ mod keys;
 mod logins;
 mod policies;
 mod repository_policies;
+mod signing_keys;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -17,10 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_auth::{
-    AccessKeyId, Account, Claims, Identity, IdentityId, Jwks, MasterKey, PublicKey, Scope, SigningKey,
-    Verified, Verifier, sign,
+    AccessKeyId, Account, Claims, Identity, IdentityId, Jwks, MasterKey, Scope, Verified, sign,
 };
-use berth_storage::{Clock, SigningKeyRecord, Timestamp};
+use berth_storage::{Clock, Timestamp};
+use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -34,6 +35,9 @@ pub use keys::{AccessKey, MadeAccessKey};
 use logins::Logins;
 pub use policies::{Holder, Policy};
 pub(crate) use repository_policies::RepositoryPolicies;
+use signing_keys::Keys;
+pub use signing_keys::SigningKeyInfo;
+pub(crate) use signing_keys::Tended;
 pub use users::{AttachedPolicy, User};
 
 use crate::error::Error;
@@ -41,8 +45,6 @@ use berth_storage::Records;
 
 /// How many verified tokens are remembered.
 const TOKENS: usize = 10_000;
-/// What the private half of a signing key is sealed for.
-const SIGNING_KEY: &str = "signing key";
 /// The fact that tells which master key the store was made with.
 pub(crate) const MASTER_KEY: &str = "master_key";
 
@@ -61,9 +63,10 @@ pub struct Directory {
     clock: Clock,
     issuer: String,
     token_ttl: Duration,
-    key: SigningKey,
-    jwks: Jwks,
-    verifier: Verifier,
+    /// Replaced as a whole when a key comes or goes.
+    keys: RwLock<Arc<Keys>>,
+    /// Held by whoever changes which keys there are.
+    rotating: tokio::sync::Mutex<()>,
     /// Tokens whose signature has been checked; the rest is checked at each request.
     tokens: Cache<Box<str>, Arc<Verified>>,
 }
@@ -108,9 +111,7 @@ impl Directory {
         if records.note_once(MASTER_KEY, fingerprint.clone()).await? != fingerprint {
             return Err(Error::WrongMasterKey);
         }
-        let (key, known) = signing_keys(&records, &master_key, clock()).await?;
-        let public: Vec<&PublicKey> = known.iter().map(SigningKey::public_key).collect();
-        let verifier = Verifier::new(&issuer, &issuer, public.iter().copied());
+        let keys = signing_keys::open(&records, &master_key, &issuer, clock()).await?;
         Ok(Self {
             identities,
             repository_policies,
@@ -122,9 +123,8 @@ impl Directory {
             hashing: Arc::new(Semaphore::new(password_hashes.max(1))),
             issuer,
             token_ttl,
-            key,
-            jwks: public.into_iter().collect(),
-            verifier,
+            keys: RwLock::new(Arc::new(keys)),
+            rotating: tokio::sync::Mutex::new(()),
             tokens: Cache::new(TOKENS),
             clock,
             records,
@@ -147,8 +147,8 @@ impl Directory {
     }
 
     /// The public keys of tokens.
-    pub const fn jwks(&self) -> &Jwks {
-        &self.jwks
+    pub fn jwks(&self) -> Jwks {
+        self.keys().jwks.clone()
     }
 
     /// A token that says `access` of `subject` (none: anonymous), who showed `key` if it was one, and
@@ -162,7 +162,7 @@ impl Directory {
         let now = (self.clock)();
         let claims = Claims::new(&self.issuer, &self.issuer, subject, access, now.seconds(), self.token_ttl)?;
         let claims = claims.through(key);
-        Ok((sign(&claims, &self.key)?, now))
+        Ok((sign(&claims, &self.keys().signing)?, now))
     }
 
     /// What a bearer token says and whose it is, if both are to be believed now.
@@ -175,7 +175,7 @@ impl Directory {
                 return Ok(None);
             }
             None => {
-                let Ok(verified) = self.verifier.verify(token, now) else { return Ok(None) };
+                let Ok(verified) = self.keys().verifier.verify(token, now) else { return Ok(None) };
                 let verified = Arc::new(verified);
                 self.tokens.insert(token.into(), Arc::clone(&verified));
                 verified
@@ -269,33 +269,4 @@ pub(crate) struct Login {
 pub(crate) struct Bearer {
     pub(crate) verified: Arc<Verified>,
     pub(crate) identity: Option<Arc<Identity>>,
-}
-
-/// The key that signs now, and all whose tokens are believed.
-async fn signing_keys(
-    records: &Records,
-    master_key: &MasterKey,
-    now: Timestamp,
-) -> Result<(SigningKey, Vec<SigningKey>), Error> {
-    let mut kept = records.signing_keys().await?;
-    if kept.iter().all(|key| key.retired_at.is_some()) {
-        let key = SigningKey::generate()?;
-        let sealed = master_key.seal(SIGNING_KEY, key.as_pkcs8())?;
-        let record = SigningKeyRecord {
-            kid: key.id().to_string(),
-            sealed_private: sealed.into(),
-            created_at: now,
-            retired_at: None,
-        };
-        records.add_signing_key(record).await?;
-        kept = records.signing_keys().await?;
-    }
-    let open = |record: &SigningKeyRecord| -> Result<SigningKey, Error> {
-        let pkcs8 = master_key.open(SIGNING_KEY, &record.sealed_private)?;
-        Ok(SigningKey::from_pkcs8(&pkcs8)?)
-    };
-    let keys = kept.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let current = kept.iter().position(|record| record.retired_at.is_none()).unwrap_or(0);
-    let key = keys.get(current).cloned().ok_or(Error::WrongMasterKey)?;
-    Ok((key, keys))
 }

@@ -167,3 +167,41 @@ async fn the_last_use_of_a_key_is_noted_once_a_minute() {
     assert!(login().await.is_some());
     assert_eq!(house.used_at().await, Some(start + 60));
 }
+
+#[tokio::test]
+async fn a_rotated_key_is_believed_until_its_tokens_have_ended_and_then_forgotten() {
+    let house = House::new().await;
+    let directory = &house.directory;
+    let key_of = |token: &str| token.split('.').next().map(str::to_owned);
+    let token = || directory.issue(None, None, vec![]).unwrap().0;
+    let before = token();
+    directory.rotate_signing_key().await.unwrap();
+    let after = token();
+    assert_ne!(key_of(&before), key_of(&after));
+    house.pass(304 * SECOND);
+    assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);
+    assert!(directory.bearer(&before).await.unwrap().is_some(), "the leeway counts");
+    house.pass(SECOND);
+    assert!(directory.bearer(&before).await.unwrap().is_none());
+    assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);
+    house.pass(60 * SECOND);
+    assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Removed);
+    assert_eq!(directory.jwks().keys.len(), 1);
+    assert_eq!(directory.signing_keys().await.unwrap().len(), 1);
+    assert_eq!(key_of(&token()), key_of(&after));
+    assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);
+}
+
+#[tokio::test]
+async fn a_key_of_ninety_days_is_rotated_and_its_tokens_are_believed() {
+    let house = House::new().await;
+    let directory = &house.directory;
+    house.pass(90 * 24 * 3600 * SECOND - SECOND);
+    assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);
+    let (token, _) = directory.issue(None, None, vec![]).unwrap();
+    house.pass(SECOND);
+    assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Rotated);
+    assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);
+    assert!(directory.bearer(&token).await.unwrap().is_some());
+    assert_eq!(directory.signing_keys().await.unwrap().len(), 2);
+}

@@ -6,6 +6,7 @@ mod keys;
 mod policies;
 mod problem;
 mod repositories;
+mod signing_keys;
 mod users;
 
 use axum::Router;
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/users/{name}/password", put(users::set_password))
         .route("/keys", get(keys::list).post(keys::add))
         .route("/keys/{id}", delete(keys::remove))
+        .route("/signing-keys", get(signing_keys::list).post(signing_keys::rotate))
         .route("/explain", get(explain::explain))
         .route("/groups", get(groups::list).post(groups::add))
         .route("/groups/{name}", delete(groups::remove))

@@ -167,7 +167,7 @@ impl Records {
         self.0.write((id, attachment), detach).await
     }
 
-    /// All keys that ever signed, newest first.
+    /// The keys that sign or whose tokens may still be alive, newest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -181,6 +181,22 @@ impl Records {
     /// When the database fails.
     pub async fn add_signing_key(&self, key: SigningKeyRecord) -> Result<(), Error> {
         self.0.write(key, add_signing_key).await
+    }
+
+    /// Keeps a new key, which signs from now on in place of all others.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rotate_signing_key(&self, key: SigningKeyRecord) -> Result<(), Error> {
+        self.0.write(key, rotate_signing_key).await
+    }
+
+    /// Forgets the keys that sign no more since `retired_until` or longer; says how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remove_signing_keys(&self, retired_until: Timestamp) -> Result<usize, Error> {
+        self.0.write(retired_until, remove_signing_keys).await
     }
 
     /// Keeps a refresh token's hash, and forgets those that have ended.
@@ -385,6 +401,24 @@ fn add_signing_key<'t>(tx: &'t mut Tx<'_>, key: &'t SigningKeyRecord) -> BoxFutu
         let sql = "INSERT INTO signing_keys (kid, sealed_private, created_at) VALUES ($1, $2, $3)";
         tx.run(sql, args![&key.kid, key.sealed_private.clone(), key.created_at]).await?;
         Ok(())
+    })
+}
+
+fn rotate_signing_key<'t>(tx: &'t mut Tx<'_>, key: &'t SigningKeyRecord) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql = "UPDATE signing_keys SET retired_at = $1 WHERE retired_at IS NULL";
+        tx.run(sql, args![key.created_at]).await?;
+        add_signing_key(tx, key).await
+    })
+}
+
+fn remove_signing_keys<'t>(
+    tx: &'t mut Tx<'_>,
+    retired_until: &'t Timestamp,
+) -> BoxFuture<'t, Result<usize, Error>> {
+    Box::pin(async move {
+        let sql = "DELETE FROM signing_keys WHERE retired_at <= $1 RETURNING kid";
+        Ok(tx.rows(sql, args![*retired_until]).await?.len())
     })
 }
 

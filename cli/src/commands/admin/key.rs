@@ -146,7 +146,7 @@ fn print(format: FormatArgs, keys: &[AccessKey]) -> Result<(), Failure> {
 }
 
 /// A moment in UTC, for people.
-fn moment(seconds: i64) -> String {
+pub(super) fn moment(seconds: i64) -> String {
     let since = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     // Some ten thousand years on, there are no words for it.
     let last = Duration::from_secs(253_402_300_799);

@@ -200,6 +200,7 @@ macro_rules! metadata_suite {
             a_removed_access_key_takes_its_refresh_tokens
             the_last_use_of_an_access_key_only_moves_on_and_is_no_change_to_the_directory
             signing_keys_are_listed_newest_first
+            a_rotated_signing_key_retires_the_one_before_until_it_is_removed
             a_fact_is_noted_once_and_kept
         }
     };

@@ -279,6 +279,29 @@ pub async fn signing_keys_are_listed_newest_first(make: impl Make) {
     assert!(keys.iter().all(|key| key.retired_at.is_none()));
 }
 
+pub async fn a_rotated_signing_key_retires_the_one_before_until_it_is_removed(make: impl Make) {
+    let house = House::open(&make).await;
+    let records = house.registry.records();
+    let key = |kid: &str| SigningKeyRecord {
+        kid: kid.to_owned(),
+        sealed_private: vec![1].into(),
+        created_at: house.clock.now(),
+        retired_at: None,
+    };
+    records.rotate_signing_key(key("first")).await.unwrap();
+    house.clock.advance(HOUR);
+    let rotated = house.clock.now();
+    records.rotate_signing_key(key("second")).await.unwrap();
+    let kept = async || {
+        let keys = records.signing_keys().await.unwrap();
+        keys.into_iter().map(|key| (key.kid, key.retired_at)).collect::<Vec<_>>()
+    };
+    assert_eq!(kept().await, [("second".to_owned(), None), ("first".to_owned(), Some(rotated))]);
+    assert_eq!(records.remove_signing_keys(crate::Timestamp(rotated.0 - 1)).await.unwrap(), 0);
+    assert_eq!(records.remove_signing_keys(rotated).await.unwrap(), 1);
+    assert_eq!(kept().await, [("second".to_owned(), None)]);
+}
+
 pub async fn a_fact_is_noted_once_and_kept(make: impl Make) {
     let house = House::open(&make).await;
     for value in ["first", "second"] {
