@@ -20,7 +20,8 @@ mod state;
 mod store;
 mod token;
 
-pub use directory::{AttachedPolicy, Directory, Explanation, Group, Holder, Policy, User};
+pub use berth_storage::{Images, NewRepository, TagMutability};
+pub use directory::{AttachedPolicy, Directory, Explanation, Group, Holder, Policy, Repository, User};
 pub use error::Error;
 pub use management::{ChangePassword, NewUser};
 pub use serve::{Server, StartError};

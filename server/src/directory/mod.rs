@@ -5,6 +5,7 @@ mod groups;
 mod identities;
 mod logins;
 mod policies;
+mod repositories;
 mod repository_policies;
 mod users;
 
@@ -25,6 +26,7 @@ pub use groups::Group;
 pub(crate) use identities::Identities;
 use logins::Logins;
 pub use policies::{Holder, Policy};
+pub use repositories::Repository;
 pub(crate) use repository_policies::RepositoryPolicies;
 pub use users::{AttachedPolicy, User};
 
