@@ -14,6 +14,9 @@ pub enum ParseError {
     /// A tag outside the grammar of distribution-spec, *Pulling manifests*.
     #[error("invalid tag {0}")]
     Tag(String),
+    /// A pattern of tags outside the grammar of [`TagPattern`](crate::TagPattern).
+    #[error("invalid tag pattern {0}; a pattern has 1 to 128 letters, digits and . _ - * and at most two *")]
+    TagPattern(String),
     /// A digest outside the grammar of image-spec `descriptor.md`, *Digests*.
     #[error("invalid digest {0}")]
     Digest(String),

@@ -11,6 +11,7 @@ mod hasher;
 mod manifest;
 mod media_type;
 mod name;
+mod tag_pattern;
 
 pub use chunk_range::ChunkRange;
 pub use descriptor::{Annotations, Descriptor, Platform};
@@ -20,3 +21,4 @@ pub use hasher::{Hasher, HasherState};
 pub use manifest::{Content, MAX_MANIFEST_BYTES, Manifest};
 pub use media_type::MediaType;
 pub use name::{Reference, RepositoryName, Tag};
+pub use tag_pattern::TagPattern;

@@ -100,7 +100,9 @@ impl Error {
         use StatusCode as S;
         match self {
             Self::Parse(error) => match error {
-                ParseError::RepositoryName(_) | ParseError::Tag(_) => (S::BAD_REQUEST, C::NameInvalid),
+                ParseError::RepositoryName(_) | ParseError::Tag(_) | ParseError::TagPattern(_) => {
+                    (S::BAD_REQUEST, C::NameInvalid)
+                }
                 ParseError::Digest(_) | ParseError::Algorithm(_) => (S::BAD_REQUEST, C::DigestInvalid),
                 ParseError::ChunkRange(_) => (S::RANGE_NOT_SATISFIABLE, C::BlobUploadInvalid),
                 ParseError::MediaType(_) | ParseError::Manifest(_) => (S::BAD_REQUEST, C::ManifestInvalid),
@@ -145,7 +147,9 @@ fn storage_status(error: &berth_storage::Error) -> (StatusCode, ErrorCode) {
         E::LengthMismatch { .. } => (S::BAD_REQUEST, C::SizeInvalid),
         E::DigestMismatch { .. } => (S::BAD_REQUEST, C::DigestInvalid),
         E::BodyBroken { .. } => (S::BAD_REQUEST, C::BlobUploadInvalid),
-        E::Exists(_) | E::PolicyAttached { .. } => (S::CONFLICT, C::Unsupported),
+        // ECR's message; the specification has no code for it.
+        E::TagImmutable { .. } => (S::CONFLICT, C::Denied),
+        E::Exists(_) | E::PolicyAttached { .. } | E::RepositoryNotEmpty(_) => (S::CONFLICT, C::Unsupported),
         E::Missing(_) => (S::NOT_FOUND, C::Unsupported),
         E::Fault(fault) => match fault.kind() {
             FaultKind::Full => (S::INSUFFICIENT_STORAGE, C::Unknown),

@@ -20,9 +20,10 @@ mod state;
 mod store;
 mod token;
 
+pub use berth_storage::{Images, NewRepository, TagMutability};
 pub use directory::{
-    AccessKey, AttachedPolicy, Directory, Explanation, Group, Holder, MadeAccessKey, Policy, SigningKeyInfo,
-    User,
+    AccessKey, AttachedPolicy, Directory, Explanation, Group, Holder, MadeAccessKey, Policy, Repository,
+    SigningKeyInfo, User,
 };
 pub use error::Error;
 pub use management::{ChangePassword, NewAccessKey, NewUser};

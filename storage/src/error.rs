@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use berth_oci::{Digest, Reference, RepositoryName};
+use berth_oci::{Digest, Reference, RepositoryName, Tag};
 
 use crate::UploadId;
 
@@ -81,6 +81,20 @@ pub enum Error {
         /// All who have it.
         to: String,
     },
+    /// A tag that is there can't name another manifest.
+    #[error(
+        "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten \
+         because the tag is immutable."
+    )]
+    TagImmutable {
+        /// The tag.
+        tag: Tag,
+        /// Whose tag it is.
+        repository: RepositoryName,
+    },
+    /// A repository that holds images is not removed by mistake.
+    #[error("repository {0} holds images; --force removes them too")]
+    RepositoryNotEmpty(RepositoryName),
     /// A named record is not there.
     #[error("{0} does not exist")]
     Missing(String),

@@ -29,6 +29,7 @@ pub use metadata::records::{
     AttachmentRecord, IdentityRecord, Records, RefreshTokenRecord, SigningKeyRecord,
 };
 pub use metadata::repositories::Swap;
+pub use metadata::settings::{Images, NewRepository, RepositoryRecord, TagMutability};
 pub use metadata::{Change, Metadata, Observer, Row, Tx, Unit, Value};
 pub use registry::{
     BlobInfo, BlobRead, Chunk, Creation, Page, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,

@@ -12,6 +12,7 @@ mod public;
 mod pulls;
 mod referrers;
 mod sessions;
+mod settings;
 mod strangers;
 mod support;
 mod tokens;

@@ -7,6 +7,7 @@ mod identities;
 mod keys;
 mod logins;
 mod policies;
+mod repositories;
 mod repository_policies;
 mod signing_keys;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use keys::Uses;
 pub use keys::{AccessKey, MadeAccessKey};
 use logins::Logins;
 pub use policies::{Holder, Policy};
+pub use repositories::Repository;
 pub(crate) use repository_policies::RepositoryPolicies;
 use signing_keys::Keys;
 pub use signing_keys::SigningKeyInfo;

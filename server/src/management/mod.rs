@@ -31,6 +31,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/groups/{name}/policies", post(groups::attach).delete(groups::detach))
         .route("/policies", get(policies::list))
         .route("/policies/{name}", get(policies::show).put(policies::keep).delete(policies::remove))
+        .route("/repositories", get(repositories::list).post(repositories::add))
+        .route("/repositories/{name}", get(repositories::show).delete(repositories::remove))
         .route(
             "/repositories/{name}/policy",
             get(repositories::show_policy).put(repositories::put_policy).delete(repositories::remove_policy),

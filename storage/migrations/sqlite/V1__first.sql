@@ -13,7 +13,11 @@ CREATE TABLE repositories (
     created_at INTEGER NOT NULL,
     created_by TEXT,
     deleted_at INTEGER,
-    policy     TEXT
+    policy     TEXT,
+    description    TEXT,
+    -- In ECR's words; the patterns of those tags that stay mutable stand between spaces.
+    tag_mutability TEXT NOT NULL DEFAULT 'MUTABLE',
+    tag_exclusions TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE UNIQUE INDEX repositories_by_name ON repositories (name) WHERE deleted_at IS NULL;
 

@@ -13,6 +13,7 @@ pub(crate) mod policies;
 pub(crate) mod records;
 pub(crate) mod referrers;
 pub(crate) mod repositories;
+pub(crate) mod settings;
 pub(crate) mod store;
 pub(crate) mod tags;
 pub(crate) mod uploads;

@@ -3,7 +3,7 @@
 use berth_oci::{Digest, RepositoryName, Tag};
 use futures_util::future::BoxFuture;
 
-use super::{Change, Tx, args, repositories};
+use super::{Change, Tx, args, repositories, settings};
 use crate::error::{Error, Fault};
 use crate::{Actor, Timestamp};
 
@@ -18,7 +18,7 @@ pub(crate) struct Tagging<'a> {
 }
 
 /// Lets `tag` name the manifest, and writes down that it does.
-pub(crate) async fn set(tx: &mut Tx<'_>, tag: &Tag, tagging: &Tagging<'_>) -> Result<(), Fault> {
+pub(crate) async fn set(tx: &mut Tx<'_>, tag: &Tag, tagging: &Tagging<'_>) -> Result<(), Error> {
     let Tagging { name, repository, digest, actor, now } = tagging;
     let sql = "SELECT digest FROM tags WHERE repository_id = $1 AND name = $2";
     let before: Option<Digest> = match tx.row(sql, args![*repository, tag]).await? {
@@ -27,6 +27,9 @@ pub(crate) async fn set(tx: &mut Tx<'_>, tag: &Tag, tagging: &Tagging<'_>) -> Re
     };
     if before.as_ref() == Some(*digest) {
         return Ok(());
+    }
+    if before.is_some() && !settings::tags_of(tx, repository).await?.may_move(tag) {
+        return Err(Error::TagImmutable { tag: tag.clone(), repository: (*name).clone() });
     }
     let sql = "INSERT INTO tags (repository_id, name, digest, updated_at) VALUES ($1, $2, $3, $4)
                ON CONFLICT (repository_id, name)

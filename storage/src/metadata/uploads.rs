@@ -259,6 +259,20 @@ pub(crate) fn expire<'t>(
     })
 }
 
+/// Ends the sessions of a repository that is removed, but for those that are just written to: what
+/// those bring comes after the removal.
+pub(super) async fn end_all_of(
+    tx: &mut Tx<'_>,
+    repository: &RepositoryName,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let sql = "SELECT id FROM uploads WHERE repository = $1 AND (writer IS NULL OR writer_until <= $2)";
+    for row in tx.rows(sql, args![repository, now]).await? {
+        condemn(tx, &row.parsed(0)?, now).await?;
+    }
+    Ok(())
+}
+
 async fn condemn(tx: &mut Tx<'_>, id: &UploadId, now: Timestamp) -> Result<(), Fault> {
     let sql = "DELETE FROM uploads WHERE id = $1 RETURNING staged, sealing";
     let Some(row) = tx.row(sql, args![id]).await? else { return Ok(()) };

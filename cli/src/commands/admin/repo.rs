@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use berth_oci::RepositoryName;
+use berth_oci::{RepositoryName, TagPattern};
+use berth_server::{Images, NewRepository, Repository, TagMutability};
 use clap::{Args, Subcommand};
 use reqwest::Method;
+use serde_json::json;
 
-use super::{Target, policy};
+use super::{FormatArgs, Target, policy, table};
 use crate::failure::Failure;
 use crate::output;
 
@@ -19,6 +21,27 @@ pub(super) struct RepoArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// List the repositories
+    #[command(after_help = "Example:\n  berth admin repo list --format json")]
+    List(FormatArgs),
+    /// Show a repository and its settings
+    #[command(after_help = "Example:\n  berth admin repo show team-a/app")]
+    Show {
+        name: RepositoryName,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Make a repository
+    #[command(after_help = "Example:\n  berth admin repo create team-a/app --immutable-except 'dev-*'")]
+    Create(CreateArgs),
+    /// Remove a repository
+    #[command(after_help = "Example:\n  berth admin repo rm team-a/app --force")]
+    Rm {
+        name: RepositoryName,
+        /// With the images in it
+        #[arg(long)]
+        force: bool,
+    },
     /// A repository's own policy, which says who may do what with it besides what users' policies say
     #[command(after_help = "Examples:
   berth admin repo policy team-a/app put policy.json
@@ -36,6 +59,20 @@ enum Command {
         #[arg(long)]
         off: bool,
     },
+}
+
+#[derive(Debug, Args)]
+struct CreateArgs {
+    name: RepositoryName,
+    /// Tags, once pushed, stay where they are
+    #[arg(long)]
+    immutable: bool,
+    /// As --immutable, but for tags that match this pattern; may be given up to five times
+    #[arg(long, value_name = "PATTERN")]
+    immutable_except: Vec<TagPattern>,
+    /// A sentence for people
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,9 +99,86 @@ fn path(name: &RepositoryName) -> String {
 impl RepoArgs {
     pub(super) async fn run(&self, target: &Target) -> Result<(), Failure> {
         match &self.command {
+            Command::List(format) => {
+                let tried = "listing the repositories";
+                let repositories = match target {
+                    Target::Remote(remote) => remote.get::<Vec<Repository>>(tried, "/repositories").await?,
+                    Target::Offline(offline) => {
+                        let repositories = offline.directory().repositories().await;
+                        repositories.map_err(|error| Failure::new(tried, error))?
+                    }
+                };
+                print(*format, &repositories)
+            }
+            Command::Show { name, format } => {
+                let tried = format!("showing the repository {name}");
+                let repository = match target {
+                    Target::Remote(remote) => remote.get::<Repository>(&tried, &path(name)).await?,
+                    Target::Offline(offline) => {
+                        let repository = offline.directory().repository(name).await;
+                        repository.map_err(|error| Failure::new(&tried, error))?
+                    }
+                };
+                print(*format, &[repository])
+            }
+            Command::Create(args) => args.run(target).await,
+            Command::Rm { name, force } => {
+                let tried = format!("removing the repository {name}");
+                match target {
+                    Target::Remote(remote) => {
+                        let path = format!("{}?force={force}", path(name));
+                        remote.tell(&tried, Method::DELETE, &path, None::<&()>).await
+                    }
+                    Target::Offline(offline) => {
+                        let images = if *force { Images::Removed } else { Images::None };
+                        let removed = offline.directory().remove_repository(name, images).await;
+                        removed.map_err(|error| Failure::new(&tried, error))
+                    }
+                }
+            }
             Command::Policy { name, command } => command.run(target, name).await,
             Command::Public { name, off: false } => publish(target, name).await,
             Command::Public { name, off: true } => unpublish(target, name).await,
+        }
+    }
+}
+
+fn print(format: FormatArgs, repositories: &[Repository]) -> Result<(), Failure> {
+    let columns = ["NAME", "IMAGES", "TAGS", "POLICY", "DESCRIPTION"];
+    table::print(format.format, repositories, columns, |repository| {
+        let tags = match repository.immutable_except.as_slice() {
+            [] => repository.tag_mutability.to_lowercase(),
+            except => format!("immutable except {}", except.join(", ")),
+        };
+        let policy = if repository.own_policy { "own" } else { "-" };
+        let description = repository.description.clone().unwrap_or_default();
+        [repository.name.clone(), repository.images.to_string(), tags, policy.to_owned(), description]
+    })
+}
+
+impl CreateArgs {
+    async fn run(&self, target: &Target) -> Result<(), Failure> {
+        let Self { name, immutable, immutable_except: except, description } = self;
+        let tried = format!("making the repository {name}");
+        match target {
+            Target::Remote(remote) => {
+                let except: Vec<String> = except.iter().map(ToString::to_string).collect();
+                let body = json!({
+                    "name": name.as_str(), "description": description,
+                    "immutable": immutable, "immutable_except": except,
+                });
+                remote.tell(&tried, Method::POST, "/repositories", Some(&body)).await
+            }
+            Target::Offline(offline) => {
+                let tags = if *immutable || !except.is_empty() {
+                    TagMutability::Immutable(except.clone())
+                } else {
+                    TagMutability::Mutable
+                };
+                let new = NewRepository { name: name.clone(), description: description.clone(), tags };
+                let added = offline.directory().add_repository(new).await;
+                added.map_err(|error| Failure::new(&tried, error))
+            }
         }
     }
 }
