@@ -16,8 +16,9 @@ use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
-/// What is thrown away at most.
-const MOST_BYTES: usize = 1 << 20;
+/// What is thrown away at most. A manifest that is just too large (4 MiB and a bit) must fit: some clients
+/// miss the answer when the connection is closed while they still write.
+const MOST_BYTES: usize = 8 << 20;
 const MOST_TIME: Duration = Duration::from_secs(2);
 
 /// Where a body comes back to when whoever had it drops it unread.
