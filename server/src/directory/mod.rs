@@ -58,6 +58,8 @@ pub struct Directory {
     account: Arc<Account>,
     logins: Logins,
     guesses: Guesses,
+    /// Logins tried at once: fewer than one user name may get wrong.
+    tries: Semaphore,
     uses: Uses,
     master_key: MasterKey,
     /// Passwords hashed at once, so that logins can't take all memory and all cores.
@@ -120,6 +122,7 @@ impl Directory {
             account: Arc::new(account),
             logins: Logins::new()?,
             guesses: Guesses::new(),
+            tries: Semaphore::new(password_hashes.clamp(1, 5)),
             uses: Uses::default(),
             master_key,
             hashing: Arc::new(Semaphore::new(password_hashes.max(1))),
@@ -227,20 +230,29 @@ impl Directory {
         self.guesses.begin(user, address, (self.clock)()).map_err(Error::TooManyGuesses)
     }
 
+    /// Whose login this is, if it was right a moment ago and still is.
+    async fn remembered(&self, user: &str, password: &SecretString) -> Result<Option<Arc<Identity>>, Error> {
+        let Some((id, changed_at)) = self.logins.recall(user, password, (self.clock)()) else {
+            return Ok(None);
+        };
+        let identity = self.identity(&id).await?;
+        Ok(identity.filter(|identity| identity.credentials_changed_at == changed_at && !identity.disabled))
+    }
+
     async fn login_with_password(
         &self,
         user: &str,
         password: SecretString,
         address: Option<IpAddr>,
     ) -> Result<Option<Arc<Identity>>, Error> {
-        if let Some((id, changed_at)) = self.logins.recall(user, &password, (self.clock)()) {
-            let identity = self.identity(&id).await?;
-            let same = |identity: &Arc<Identity>| {
-                identity.credentials_changed_at == changed_at && !identity.disabled
-            };
-            if let Some(identity) = identity.filter(same) {
-                return Ok(Some(identity));
-            }
+        if let Some(identity) = self.remembered(user, &password).await? {
+            return Ok(Some(identity));
+        }
+        // Few are tried at a time, and each looks again: of many right logins at once all but the first
+        // are remembered by then, and none is taken for a guess.
+        let _turn = self.tries.acquire().await;
+        if let Some(identity) = self.remembered(user, &password).await? {
+            return Ok(Some(identity));
         }
         let guess = self.guess(user, address)?;
         let record = self.records.identity_named(user.to_owned()).await?;

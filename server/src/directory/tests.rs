@@ -89,6 +89,15 @@ impl House {
 }
 
 #[tokio::test]
+async fn many_right_logins_at_once_are_no_guesses() {
+    let house = House::new().await;
+    let logins = (0..40).map(|_| house.login("alice", PASSWORD, "10.0.0.1"));
+    for login in futures_util::future::join_all(logins).await {
+        assert_eq!(login, Ok(true));
+    }
+}
+
+#[tokio::test]
 async fn whoever_guesses_waits_and_the_user_gets_in_from_elsewhere() {
     let house = House::new().await;
     house.guess("alice", "10.0.0.1").await;
