@@ -19,7 +19,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 
 use crate::error::Error;
-use crate::routes::Packed;
+use crate::pack_names::Packed;
 
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 

@@ -11,7 +11,7 @@ use http::request::Parts;
 use serde::Deserialize;
 
 use super::problem::Problem;
-use super::users::Manager;
+use super::request::Manager;
 use crate::circumstances::Circumstances;
 use crate::directory::Explanation;
 use crate::error::Error;

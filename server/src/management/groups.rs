@@ -2,13 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use berth_auth::GroupName;
 use http::StatusCode;
 use serde::Deserialize;
 
 use super::problem::Problem;
-use super::users::{Body, Manager, attachment, read};
-use crate::directory::{AttachedPolicy, Group, Holder};
+use super::request::{Body, Manager, read};
+use crate::directory::Group;
 use crate::state::App;
 
 /// A group that is to be made.
@@ -55,27 +54,5 @@ pub(crate) async fn leave(
     Path((name, user)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     app.directory.leave_group(&name.parse()?, &user.parse()?).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-pub(crate) async fn attach(
-    _: Manager,
-    State(app): State<App>,
-    Path(name): Path<String>,
-    body: Body<AttachedPolicy>,
-) -> Result<StatusCode, Problem> {
-    let holder = Holder::Group(name.parse::<GroupName>()?);
-    app.directory.attach(&holder, &attachment(&read(body)?)?).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-pub(crate) async fn detach(
-    _: Manager,
-    State(app): State<App>,
-    Path(name): Path<String>,
-    body: Body<AttachedPolicy>,
-) -> Result<StatusCode, Problem> {
-    let holder = Holder::Group(name.parse::<GroupName>()?);
-    app.directory.detach(&holder, &attachment(&read(body)?)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::problem::Problem;
-use super::users::{Body, read};
+use super::request::{Body, read};
 use crate::access::LoggedIn;
 use crate::directory::AccessKey;
 use crate::error::Error;

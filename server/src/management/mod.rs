@@ -1,11 +1,13 @@
 //! `/api/v1/…`: what `berth admin` speaks. Errors are `application/problem+json` (RFC 9457).
 
+mod attachments;
 mod explain;
 mod groups;
 mod keys;
 mod policies;
 mod problem;
 mod repositories;
+mod request;
 mod signing_keys;
 mod users;
 
@@ -28,7 +30,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/groups", get(groups::list).post(groups::add))
         .route("/groups/{name}", delete(groups::remove))
         .route("/groups/{name}/members/{user}", put(groups::join).delete(groups::leave))
-        .route("/groups/{name}/policies", post(groups::attach).delete(groups::detach))
+        .route(
+            "/groups/{name}/policies",
+            post(attachments::attach_to_group).delete(attachments::detach_from_group),
+        )
         .route("/policies", get(policies::list))
         .route("/policies/{name}", get(policies::show).put(policies::keep).delete(policies::remove))
         .route("/repositories", get(repositories::list).post(repositories::add))
@@ -39,5 +44,8 @@ pub(crate) fn routes() -> Router<App> {
         )
         .route("/repositories/{name}/public", put(repositories::publish).delete(repositories::unpublish))
         .route("/users/{name}/disabled", put(users::disable).delete(users::enable))
-        .route("/users/{name}/policies", post(users::attach).delete(users::detach))
+        .route(
+            "/users/{name}/policies",
+            post(attachments::attach_to_user).delete(attachments::detach_from_user),
+        )
 }

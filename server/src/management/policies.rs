@@ -8,7 +8,7 @@ use berth_oci::ErrorCode;
 use http::StatusCode;
 
 use super::problem::Problem;
-use super::users::Manager;
+use super::request::Manager;
 use crate::directory::Policy;
 use crate::error::Error;
 use crate::state::App;

@@ -11,7 +11,7 @@ use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 
 use super::problem::Problem;
-use super::users::{Body, Manager, read};
+use super::request::{Body, Manager, read};
 use crate::directory::Repository;
 use crate::error::Error;
 use crate::state::App;

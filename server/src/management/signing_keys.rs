@@ -5,7 +5,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 use super::problem::Problem;
-use super::users::Manager;
+use super::request::Manager;
 use crate::directory::SigningKeyInfo;
 use crate::state::App;
 

@@ -1,32 +1,17 @@
 //! Users and what they may do.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequestParts, Path, State};
-use berth_auth::{Attachment, Password, UserName};
-use berth_oci::ErrorCode;
+use axum::extract::{Path, State};
+use berth_auth::{Password, UserName};
 use http::StatusCode;
-use http::request::Parts;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::attachments::attachment;
 use super::problem::Problem;
-use crate::access::{AllowedHere, ecr};
-use crate::directory::{AttachedPolicy, Holder, User};
-use crate::error::Error;
+use super::request::{Body, Manager, read};
+use crate::directory::{AttachedPolicy, User};
 use crate::state::App;
-
-/// Someone who may manage users; refused in the words of this API.
-pub(crate) struct Manager;
-
-impl FromRequestParts<App> for Manager {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        AllowedHere::<ecr::ManageUsers>::from_request_parts(parts, app).await?;
-        Ok(Self)
-    }
-}
 
 /// A user that is to be made.
 #[derive(Debug, Deserialize)]
@@ -47,19 +32,6 @@ pub struct NewUser {
 pub struct ChangePassword {
     /// The password from now on.
     pub password: SecretString,
-}
-
-pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
-
-pub(super) fn read<T>(body: Body<T>) -> Result<T, Error> {
-    match body {
-        Ok(Json(value)) => Ok(value),
-        Err(rejection) => Err(Error::Request(ErrorCode::Unsupported, rejection.body_text())),
-    }
-}
-
-pub(super) fn attachment(policy: &AttachedPolicy) -> Result<Attachment, Error> {
-    Ok(Attachment::new(policy.policy.parse()?, policy.prefix.parse()?)?)
 }
 
 pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<User>>, Problem> {
@@ -120,25 +92,5 @@ pub(crate) async fn enable(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     app.directory.enable_user(&name.parse()?).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-pub(crate) async fn attach(
-    _: Manager,
-    State(app): State<App>,
-    Path(name): Path<String>,
-    body: Body<AttachedPolicy>,
-) -> Result<StatusCode, Problem> {
-    app.directory.attach(&Holder::User(name.parse()?), &attachment(&read(body)?)?).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-pub(crate) async fn detach(
-    _: Manager,
-    State(app): State<App>,
-    Path(name): Path<String>,
-    body: Body<AttachedPolicy>,
-) -> Result<StatusCode, Problem> {
-    app.directory.detach(&Holder::User(name.parse()?), &attachment(&read(body)?)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

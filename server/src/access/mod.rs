@@ -1,0 +1,13 @@
+//! The key opens the door: [`Allowed`] is the only way for a handler to a repository's name and to
+//! whoever asks, so that authorisation stands in the handler's signature.
+
+mod allowed;
+mod asker;
+mod challenge;
+mod credentials;
+pub(crate) mod ecr;
+mod logged_in;
+
+pub(crate) use allowed::{Allowed, AllowedHere};
+pub(crate) use challenge::READ;
+pub(crate) use logged_in::{Known, LoggedIn};
