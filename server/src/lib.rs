@@ -16,6 +16,7 @@ pub mod observe;
 mod pack_names;
 mod probes;
 mod routes;
+mod security_headers;
 mod serve;
 mod state;
 mod store;

@@ -18,6 +18,7 @@ use crate::api::{DOCKER_API_VERSION, REGISTRY_2};
 use crate::api::{base, blobs, catalog, extensions, manifests, referrers, tags, uploads};
 use crate::error::Error;
 use crate::pack_names::PackNames;
+use crate::security_headers::no_store;
 use crate::state::App;
 use crate::{management, probes, token};
 
@@ -46,8 +47,9 @@ pub(crate) fn service(app: App, probes_too: bool) -> PackNames<Router> {
         .layer(SetResponseHeaderLayer::overriding(DOCKER_API_VERSION, REGISTRY_2));
     let own = Router::new()
         .route("/token", get(token::get).post(token::post))
-        .route("/.well-known/jwks.json", get(token::jwks))
-        .nest("/api/v1", management::routes());
+        .nest("/api/v1", management::routes())
+        .layer(no_store())
+        .route("/.well-known/jwks.json", get(token::jwks));
     let router = registry.merge(own);
     let router = if probes_too { router.merge(probes::routes()) } else { router };
     PackNames(router.layer(CatchPanicLayer::custom(after_panic)).with_state(app))

@@ -9,6 +9,7 @@ use berth_storage::Telemetry;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tower::Layer;
+use tower::util::MapResponseLayer;
 use tracing::{info, warn};
 
 use crate::config::Config;
@@ -17,6 +18,7 @@ use crate::error::Error;
 use crate::front_door::{self, FrontDoor, ListenError, TlsError};
 use crate::metrics::Metrics;
 use crate::observe::ObserveLayer;
+use crate::security_headers::{self, Transports};
 use crate::state::{App, Settings};
 use crate::store::{FirstAdmin, Store};
 use crate::{probes, routes};
@@ -47,6 +49,7 @@ pub struct Server {
     admin: Option<tokio::net::TcpListener>,
     first_admin: FirstAdmin,
     observe: ObserveLayer,
+    transports: Transports,
     sweep_every: Duration,
 }
 
@@ -71,7 +74,8 @@ impl Server {
         let app = App::new(store, Settings::of(config), Arc::clone(&metrics));
         let observe = ObserveLayer::new(Arc::clone(&metrics), &config.trusted_proxies);
         let sweep_every = config.uploads.expire_after.min(SWEEP_EVERY);
-        Ok(Self { app, metrics, door, listener, admin, first_admin, observe, sweep_every })
+        let transports = Transports::of(config);
+        Ok(Self { app, metrics, door, listener, admin, first_admin, observe, transports, sweep_every })
     }
 
     /// Where it listens; the port is a real one also when 0 was asked for.
@@ -91,18 +95,20 @@ impl Server {
 
     /// Answers until `shutdown` is ready, then finishes what is under way.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { app, metrics, door, listener, admin, first_admin: _, observe, sweep_every } = self;
+        let Self { app, metrics, door, listener, admin, first_admin: _, observe, transports, sweep_every } =
+            self;
         let (stop, stopped) = watch::channel(());
         let sweeper = tokio::spawn(sweep(app.clone(), metrics, sweep_every, stopped.clone()));
+        let headers = MapResponseLayer::new(move |answer| security_headers::add(answer, transports));
         let beside = admin.map(|listener| {
             let router: Router = probes::open_routes().with_state(app.clone());
-            let (door, mut stopped) = (door.clone(), stopped.clone());
+            let (door, headers, mut stopped) = (door.clone(), headers.clone(), stopped.clone());
             tokio::spawn(async move {
                 let until = async move { while stopped.changed().await.is_ok() {} };
-                front_door::serve(listener, door, routes::OwnBody(router), until).await;
+                front_door::serve(listener, door, headers.layer(routes::OwnBody(router)), until).await;
             })
         });
-        let service = observe.layer(routes::service(app, beside.is_none()));
+        let service = observe.layer(headers.layer(routes::service(app, beside.is_none())));
         front_door::serve(listener, door, service, shutdown).await;
         drop((stop, stopped));
         if let Some(beside) = beside {

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use berth_auth::{Caller, Credentials, Resource, Scope, granted_scopes, parse_scopes};
 use berth_oci::RepositoryName;
-use http::header::{AUTHORIZATION, CACHE_CONTROL};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode, Uri};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -146,9 +146,8 @@ async fn grant(
         scope: Some(scope),
         refresh_token: refresh_token.map(|token| token.expose_secret().to_owned()),
     };
-    let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     let name = subject.map(|identity| Extension(LoggedIdentity(identity.name.as_str().into())));
-    Ok((no_store, name, Json(granted)).into_response())
+    Ok((name, Json(granted)).into_response())
 }
 
 fn rfc3339(time: berth_storage::Timestamp) -> String {

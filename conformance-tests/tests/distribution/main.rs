@@ -11,6 +11,7 @@ mod mounts;
 mod public;
 mod pulls;
 mod referrers;
+mod security_headers;
 mod sessions;
 mod settings;
 mod strangers;
