@@ -25,9 +25,9 @@ use super::socket::Socket;
 use super::tls::Tls;
 use crate::config::LimitsConfig;
 
-/// The most that is read from an HTTP/1.1 client at once. Below 256 KiB uploads get slower, above
-/// 512 KiB they only cost memory.
-const READ_BUFFER: usize = 128 << 10;
+/// The most that is read from an HTTP/1.1 client at once: less makes uploads cost more, more of it
+/// only costs memory.
+const READ_BUFFER: usize = 256 << 10;
 /// What an HTTP/2 client may send on one stream, and on all of one connection, unasked.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;

@@ -1,6 +1,6 @@
 //! Upload sessions: everything another process needs to go on.
 
-use berth_oci::{Algorithm, Digest, Hasher, HasherState, RepositoryName};
+use berth_oci::{Digest, Hasher, HasherState, RepositoryName};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
@@ -15,30 +15,19 @@ use crate::{Actor, Location, Staged, Timestamp, UploadId};
 pub(crate) struct Session {
     pub(crate) staged: Staged,
     pub(crate) received: u64,
-    pub(crate) hashers: Vec<Hasher>,
-    pub(crate) algorithm: Option<Algorithm>,
+    pub(crate) hasher: Hasher,
     pub(crate) sealing: Option<Digest>,
 }
 
 fn session_of(row: &Row) -> Result<Session, Fault> {
-    let state = |algorithm: Algorithm, bytes: Option<Bytes>| {
-        let restored = bytes.map(|bytes| Hasher::restore(&HasherState { algorithm, bytes: bytes.to_vec() }));
-        restored.transpose().map_err(|error| Fault::new("reading an upload session", error))
-    };
-    let sha256 = state(Algorithm::Sha256, row.bytes_or_null(3)?)?;
-    let sha512 = state(Algorithm::Sha512, row.bytes_or_null(4)?)?;
+    let state = HasherState { algorithm: row.parsed(2)?, bytes: row.bytes(3)?.to_vec() };
+    let hasher = Hasher::restore(&state).map_err(|error| Fault::new("reading an upload session", error))?;
     Ok(Session {
         staged: Staged::from_json(row.text(0)?)?,
         received: row.size(1)?,
-        algorithm: row.parsed_or_null(2)?,
-        hashers: sha256.into_iter().chain(sha512).collect(),
-        sealing: row.parsed_or_null(5)?,
+        hasher,
+        sealing: row.parsed_or_null(4)?,
     })
-}
-
-fn state_of(hashers: &[Hasher], algorithm: Algorithm) -> Option<Bytes> {
-    let hasher = hashers.iter().find(|hasher| hasher.algorithm() == algorithm)?;
-    Some(hasher.save().bytes.into())
 }
 
 /// A session that begins.
@@ -46,8 +35,8 @@ fn state_of(hashers: &[Hasher], algorithm: Algorithm) -> Option<Bytes> {
 pub(crate) struct Begin {
     pub(crate) id: UploadId,
     pub(crate) repository: RepositoryName,
-    pub(crate) algorithm: Option<Algorithm>,
-    pub(crate) hashers: Vec<Hasher>,
+    /// Hashes what arrives.
+    pub(crate) hasher: Hasher,
     pub(crate) staged: Staged,
     pub(crate) creation: Creation,
     pub(crate) actor: Actor,
@@ -61,17 +50,16 @@ pub(crate) fn begin<'t>(tx: &'t mut Tx<'_>, begin: &'t Begin) -> BoxFuture<'t, R
         if begin.creation == Creation::Refused {
             repositories::get(tx, &begin.repository).await?;
         }
-        let sql =
-            "INSERT INTO uploads (id, repository, identity, algorithm, received, hash_sha256, hash_sha512,
-                       staged, writer_until, started_at, expires_at)
-                   VALUES ($1, $2, $3, $4, 0, $5, $6, $7, 0, $8, $9)";
+        let HasherState { algorithm, bytes: hash } = begin.hasher.save();
+        let sql = "INSERT INTO uploads (id, repository, identity, received, algorithm, hash, staged,
+                       writer_until, started_at, expires_at)
+                   VALUES ($1, $2, $3, 0, $4, $5, $6, 0, $7, $8)";
         let args = args![
             &begin.id,
             &begin.repository,
             begin.actor.identity.as_deref(),
-            begin.algorithm.map(Algorithm::as_str),
-            state_of(&begin.hashers, Algorithm::Sha256),
-            state_of(&begin.hashers, Algorithm::Sha512),
+            algorithm.as_str(),
+            Bytes::from(hash),
             &begin.staged.to_json()?,
             begin.now,
             begin.expires_at,
@@ -133,7 +121,7 @@ pub(crate) fn claim<'t>(tx: &'t mut Tx<'_>, claim: &'t Claim) -> BoxFuture<'t, R
         let sql = "UPDATE uploads SET writer = $2, writer_until = $3, sealing = COALESCE($4, sealing)
                    WHERE id = $1 AND (writer IS NULL OR writer_until <= $5)";
         tx.run(sql, args![id, writer, *until, sealing.as_ref(), *now]).await?;
-        let select = "SELECT staged, received, algorithm, hash_sha256, hash_sha512, sealing
+        let select = "SELECT staged, received, algorithm, hash, sealing
                       FROM uploads WHERE id = $1 AND writer = $2";
         let row = tx.row(select, args![id, writer]).await?.ok_or(Error::UploadBusy)?;
         Ok(Session { sealing: sealing_before, ..session_of(&row)? })
@@ -147,7 +135,7 @@ pub(crate) struct Save {
     pub(crate) writer: String,
     pub(crate) staged: Staged,
     pub(crate) received: u64,
-    pub(crate) hashers: Vec<Hasher>,
+    pub(crate) hasher: Hasher,
     pub(crate) sealing: Option<Digest>,
     pub(crate) expires_at: Timestamp,
     /// Until when the writer stays the only one; none: it is done.
@@ -157,7 +145,8 @@ pub(crate) struct Save {
 /// Keeps how far the writer came; refused when the claim was lost to someone else.
 pub(crate) fn save<'t>(tx: &'t mut Tx<'_>, save: &'t Save) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
-        let sql = "UPDATE uploads SET staged = $3, received = $4, hash_sha256 = $5, hash_sha512 = $6,
+        let HasherState { algorithm, bytes: hash } = save.hasher.save();
+        let sql = "UPDATE uploads SET staged = $3, received = $4, algorithm = $5, hash = $6,
                        expires_at = $7, writer_until = $8, writer = $9, sealing = $10
                    WHERE id = $1 AND writer = $2 RETURNING id";
         let args = args![
@@ -165,8 +154,8 @@ pub(crate) fn save<'t>(tx: &'t mut Tx<'_>, save: &'t Save) -> BoxFuture<'t, Resu
             &save.writer,
             &save.staged.to_json()?,
             save.received,
-            state_of(&save.hashers, Algorithm::Sha256),
-            state_of(&save.hashers, Algorithm::Sha512),
+            algorithm.as_str(),
+            Bytes::from(hash),
             save.expires_at,
             save.keep_until.unwrap_or(Timestamp(0)),
             save.keep_until.map(|_| &save.writer),

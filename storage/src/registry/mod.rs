@@ -25,7 +25,7 @@ use crate::{BlobStore, BufferBudget, Change, Clock, Metadata, Observer, Telemetr
 use cache::ManifestCache;
 
 /// How much memory the buffers of all uploads may take before each new one is the smallest, in bytes.
-const UPLOAD_BUFFERS: usize = 16 << 20;
+const UPLOAD_BUFFERS: usize = 8 << 20;
 
 /// Whether a push may make the repository it goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

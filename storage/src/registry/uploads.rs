@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures_util::future::join;
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
-use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
@@ -29,12 +28,11 @@ const SAVE_BYTES: u64 = 32 * 1024 * 1024;
 const SAVE_TIME: Duration = Duration::from_secs(5);
 /// A writer that was killed blocks its session no longer than this.
 const CLAIM_TIME: Duration = Duration::from_secs(20);
-/// How many bytes are hashed and appended at a time: fewer make more hops between threads.
-const BATCH: usize = 256 * 1024;
-/// How many bytes are hashed before others get their turn on the same thread: some 80 µs.
-const HASHED_AT_ONCE: usize = 128 * 1024;
-/// Up to here both algorithms are kept, because the final request may be the first to name one.
-const BOTH_UNTIL: u64 = 16 * 1024 * 1024;
+/// How many bytes are hashed and appended at a time, where the budget has room for them: fewer make
+/// more hops between threads.
+const BATCH: usize = 1024 * 1024;
+/// Up to here a batch is hashed where it is received: a hop to another thread takes as long.
+const HASHED_HERE: usize = 32 * 1024;
 
 /// Bytes of an upload, as a request brings them.
 pub struct Chunk<S> {
@@ -93,8 +91,7 @@ impl<B: BlobStore> Registry<B> {
         let begin = Begin {
             id,
             repository: repository.clone(),
-            algorithm,
-            hashers: new_hashers(algorithm),
+            hasher: Hasher::new(algorithm.unwrap_or(Algorithm::Sha256)),
             staged: self.shared.blobs.begin(),
             creation,
             actor: actor.clone(),
@@ -194,13 +191,6 @@ impl<B: BlobStore> Registry<B> {
     }
 }
 
-fn new_hashers(algorithm: Option<Algorithm>) -> Vec<Hasher> {
-    match algorithm {
-        Some(algorithm) => vec![Hasher::new(algorithm)],
-        None => vec![Hasher::new(Algorithm::Sha256), Hasher::new(Algorithm::Sha512)],
-    }
-}
-
 /// Runs `work` to its end even when the caller is dropped because its client went away.
 async fn in_own_task<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -243,6 +233,9 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         };
         let before = registry.metadata().write(claim, uploads::claim).await?;
         let mut session = before.clone();
+        if let Some(digest) = sealing.as_ref().filter(|_| session.received == 0) {
+            session.hasher = Hasher::new(digest.algorithm());
+        }
         session.sealing = sealing.or(session.sealing);
         let saved = before.clone();
         let save_at = Instant::now() + SAVE_TIME;
@@ -330,23 +323,20 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     async fn store(&mut self, batch: Bytes) -> Result<(), Error> {
         self.hold_claim().await?;
         let session = &mut self.session;
-        let (mut hashers, size) = (session.hashers.clone(), batch.len() as u64);
-        let appending = self.registry.shared.blobs.append(&mut session.staged, vec![batch.clone()]);
-        // Here and not on a thread that may block: a piece takes as long as the hop there and back.
-        let hashing = async {
-            for piece in batch.chunks(HASHED_AT_ONCE) {
-                hashers.iter_mut().for_each(|hasher| hasher.update(piece));
-                yield_now().await;
-            }
+        let size = batch.len();
+        let (mut hasher, piece) = (session.hasher.clone(), batch.clone());
+        let hash = move || {
+            hasher.update(&piece);
+            hasher
         };
-        let (appended, ()) = join(appending, hashing).await;
+        let hashing = async move {
+            if size <= HASHED_HERE { Ok(hash()) } else { blocking("hashing an upload", hash).await }
+        };
+        let appending = self.registry.shared.blobs.append(&mut session.staged, vec![batch]);
+        let (appended, hasher) = join(appending, hashing).await;
         appended?;
-        session.hashers = hashers;
-        session.received += size;
-        if session.received > BOTH_UNTIL {
-            let kept = session.algorithm.unwrap_or(Algorithm::Sha256);
-            session.hashers.retain(|hasher| hasher.algorithm() == kept);
-        }
+        session.hasher = hasher?;
+        session.received += size as u64;
         Ok(())
     }
 
@@ -361,7 +351,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             writer: self.name.clone(),
             staged: session.staged.clone(),
             received: session.received,
-            hashers: session.hashers.clone(),
+            hasher: session.hasher.clone(),
             sealing: session.sealing.clone(),
             expires_at: now.after(self.registry.shared.uploads_expire_after),
             keep_until: keep.map(|keep| now.after(keep)),
@@ -432,16 +422,15 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     }
 
     async fn finish(mut self, digest: &Digest, creation: Creation, actor: Actor) -> Result<(), Error> {
-        let known = self.session.hashers.iter().find(|hasher| hasher.algorithm() == digest.algorithm());
-        if let Some(hasher) = known {
+        let hasher = &self.session.hasher;
+        let is_known = hasher.algorithm() == digest.algorithm();
+        if is_known {
             let actual = hasher.clone().finish();
             if actual != *digest {
-                return Err(self
-                    .leave_after(Error::DigestMismatch { expected: digest.clone(), actual })
-                    .await);
+                let error = Error::DigestMismatch { expected: digest.clone(), actual };
+                return Err(self.leave_after(error).await);
             }
         }
-        let is_known = known.is_some();
         if let Err(error) = self.hold_claim().await {
             return Err(self.leave_after(error).await);
         }
@@ -474,8 +463,8 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         }
     }
 
-    /// Hashes what was sealed: the final request was the first to name this algorithm, and too
-    /// much had come to keep both. Gives the digest it has instead, if it is another.
+    /// Hashes what was sealed: the final request was the first to name this algorithm, after bytes
+    /// had come. Gives the digest it has instead, if it is another.
     async fn read_back(&self, location: &Location, digest: &Digest) -> Result<Option<Digest>, Error> {
         let range = ByteRange { first: 0, end: self.session.received };
         let bytes = self.registry.shared.blobs.read(location, range).await?;
