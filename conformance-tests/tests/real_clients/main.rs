@@ -12,4 +12,5 @@ mod regctl;
 mod rights;
 mod skopeo;
 mod support;
+mod teams;
 mod tls;
