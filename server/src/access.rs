@@ -6,18 +6,17 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use berth_auth::{
-    Action, Caller, Credentials, Decision, Identity, Reason, Scope, Target, Transport, UserName, Verified,
+    AccessKeyId, Action, Caller, Credentials, Decision, Identity, Reason, Scope, Target, UserName, Verified,
     decide,
 };
 use berth_oci::RepositoryName;
-use berth_storage::{Actor, Creation};
-use http::header::{AUTHORIZATION, HOST};
+use berth_storage::{Actor, By, Creation, Refusal as Refused};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 
-use crate::circumstances::{Circumstances, transport};
+use crate::challenge::{Refusal, challenge};
+use crate::circumstances::Circumstances;
 use crate::error::Error;
-use crate::front_door::Connection;
-use crate::observe::RequestId;
 use crate::routes::Packed;
 use crate::state::App;
 
@@ -63,10 +62,37 @@ pub(crate) struct Asker {
     pub(crate) caller: Caller,
     /// What their token is limited to; none for a login with a password.
     token: Option<Arc<Verified>>,
+    /// The access key that they logged in with.
+    key: Option<AccessKeyId>,
     circumstances: Circumstances,
 }
 
 impl Asker {
+    /// Who they are, as it is written down.
+    pub(crate) fn actor(&self) -> Actor {
+        let identity = match &self.caller {
+            Caller::Identity(identity) => Some(&**identity),
+            Caller::Anonymous => None,
+        };
+        let key = self.token.as_ref().and_then(|token| token.access_key.as_ref()).or(self.key.as_ref());
+        self.circumstances.actor(identity, key)
+    }
+
+    /// Notes for the audit that somebody known was refused something.
+    pub(crate) fn was_refused(
+        &self,
+        app: &App,
+        action: Action,
+        repository: Option<&RepositoryName>,
+        why: String,
+    ) {
+        if let Caller::Identity(_) = &self.caller {
+            let (action, repository) = (action.as_str(), repository.cloned());
+            let by = By { actor: self.actor(), at: app.registry.now() };
+            app.refusals.note(Refused { by, action, repository, detail: why, times: 1 });
+        }
+    }
+
     /// Whether they may do `action` with what they have shown.
     pub(crate) async fn may(
         &self,
@@ -127,7 +153,6 @@ impl Asker {
 pub(crate) struct Allowed<A> {
     pub(crate) repository: RepositoryName,
     pub(crate) asker: Asker,
-    pub(crate) actor: Actor,
     action: PhantomData<A>,
 }
 
@@ -150,6 +175,8 @@ impl<A> Allowed<A> {
             Caller::Identity(identity)
                 if not_made && app.settings.creation == Creation::Allowed && !decision.allowed =>
             {
+                let why = decision.reason.to_string();
+                self.asker.was_refused(app, CREATE, Some(&self.repository), why);
                 let told = self.asker.told(&identity.name, &decision.reason, CREATE, Some(self.absent()));
                 Error::Denied(told)
             }
@@ -179,7 +206,7 @@ pub(crate) struct AllowedHere<A> {
 /// Someone who logged in, and not with a token: no token is good for what only this asks for.
 pub(crate) struct LoggedIn {
     pub(crate) identity: Arc<Identity>,
-    asker: Asker,
+    pub(crate) asker: Asker,
 }
 
 impl LoggedIn {
@@ -205,8 +232,7 @@ impl<A: ActionType> FromRequestParts<App> for Allowed<A> {
         let policy = app.directory.repository_policy(&repository).await?;
         check(parts, app, &asker, A::ACTION, Some(Target { name: &repository, policy: policy.as_deref() }))?;
         check_mount(parts, app, &asker, A::ACTION, &repository).await?;
-        let actor = actor_of(parts, &asker);
-        Ok(Self { repository, asker, actor, action: PhantomData })
+        Ok(Self { repository, asker, action: PhantomData })
     }
 }
 
@@ -262,33 +288,24 @@ enum Shown {
     Believed(Asker),
 }
 
-#[derive(Clone, Copy)]
-enum Refusal {
-    NoCredential,
-    WrongLogin,
-    InvalidToken,
-    InsufficientScope,
-}
-
 async fn credentials(parts: &Parts, app: &App) -> Result<Shown, Error> {
     let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(Shown::Nothing) };
     let circumstances = Circumstances::of(parts, app);
-    let address = circumstances.address();
-    let believed = |caller, token| Shown::Believed(Asker { caller, token, circumstances });
     let parsed = header.to_str().ok().and_then(|header| Credentials::parse(header).ok());
     match parsed {
         None => Ok(Shown::Wrong(Refusal::InvalidToken)),
         Some(Credentials::Basic { user, password }) => {
-            let login = app.directory.login(&user, password, address).await?;
+            let login = app.login(&user, password, &circumstances).await?;
             Ok(login.map_or(Shown::Wrong(Refusal::WrongLogin), |login| {
-                believed(Caller::Identity(login.identity), None)
+                let (caller, key) = (Caller::Identity(login.identity), login.key);
+                Shown::Believed(Asker { caller, token: None, key, circumstances })
             }))
         }
         Some(Credentials::Bearer(token)) => {
             let bearer = app.directory.bearer(token).await?;
             Ok(bearer.map_or(Shown::Wrong(Refusal::InvalidToken), |bearer| {
                 let caller = bearer.identity.map_or(Caller::Anonymous, Caller::Identity);
-                believed(caller, Some(bearer.verified))
+                Shown::Believed(Asker { caller, token: Some(bearer.verified), key: None, circumstances })
             }))
         }
     }
@@ -306,7 +323,7 @@ async fn authenticate(
         // A repository's policy may allow everyone; nothing else does.
         Shown::Nothing if repository.is_some() => {
             let circumstances = Circumstances::of(parts, app);
-            Ok(Asker { caller: Caller::Anonymous, token: None, circumstances })
+            Ok(Asker { caller: Caller::Anonymous, token: None, key: None, circumstances })
         }
         Shown::Nothing => Err(challenge(parts, app, scope(), Refusal::NoCredential)),
         Shown::Wrong(refusal) => Err(challenge(parts, app, scope(), refusal)),
@@ -325,6 +342,7 @@ fn check(
     let repository = target.map(|target| target.name);
     let covered = asker.token.as_ref().is_none_or(|token| token.covers(action, repository));
     if !covered {
+        asker.was_refused(app, action, repository, "the token is not good for this".to_owned());
         let scope = scopes_needed(parts, action, repository);
         return Err(challenge(parts, app, scope, Refusal::InsufficientScope));
     }
@@ -338,6 +356,7 @@ fn check(
             Err(challenge(parts, app, scope, Refusal::NoCredential))
         }
         Caller::Identity(identity) => {
+            asker.was_refused(app, action, repository, decision.reason.to_string());
             Err(Error::Denied(asker.told(&identity.name, &decision.reason, action, target)))
         }
     }
@@ -380,56 +399,4 @@ async fn check_mount(
         return Err(challenge(parts, app, scopes, Refusal::InsufficientScope));
     }
     Ok(())
-}
-
-fn challenge(parts: &Parts, app: &App, scope: Option<String>, refusal: Refusal) -> Error {
-    let realm = format!("{}/token", origin(parts, app));
-    let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{}\"", app.directory.service());
-    if let Some(scope) = scope {
-        challenge.push_str(&format!(",scope=\"{scope}\""));
-    }
-    let (error, message) = match refusal {
-        Refusal::NoCredential => ("", "authentication is required; log in first"),
-        Refusal::WrongLogin => ("", "wrong user name or password"),
-        Refusal::InvalidToken => {
-            (",error=\"invalid_token\"", "the token is not valid any more; get a new one")
-        }
-        Refusal::InsufficientScope => (
-            ",error=\"insufficient_scope\"",
-            "this token does not allow that; log in as someone who may, or ask an administrator",
-        ),
-    };
-    challenge.push_str(error);
-    Error::Unauthorized { challenge, message }
-}
-
-/// Where clients reach this registry: as configured, else as they addressed it.
-pub(crate) fn origin(parts: &Parts, app: &App) -> String {
-    if let Some(url) = &app.settings.public_url {
-        return url.origin();
-    }
-    let connection = parts.extensions.get::<Connection>();
-    let proxied = connection.is_some_and(|connection| connection.proxied);
-    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let forwarded = |name: &str| header(name).filter(|_| proxied).and_then(|v| v.split(',').next_back());
-    let scheme = match transport(parts) {
-        Transport::Tls => "https",
-        Transport::Plain => "http",
-    };
-    let host = forwarded("x-forwarded-host").map(str::trim);
-    let host = host.or_else(|| header(HOST.as_str())).or_else(|| parts.uri.authority().map(|a| a.as_str()));
-    // Only what can be a host: the value goes back into a header.
-    let is_host = |host: &&str| {
-        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
-    };
-    format!("{scheme}://{}", host.filter(is_host).unwrap_or("localhost"))
-}
-
-fn actor_of(parts: &Parts, asker: &Asker) -> Actor {
-    let connection = parts.extensions.get::<Connection>();
-    Actor {
-        identity: asker.caller.id().map(|id| id.as_str().into()),
-        address: connection.map(|connection| connection.peer.ip()),
-        request: parts.extensions.get::<RequestId>().map(|id| id.to_string().into()),
-    }
 }

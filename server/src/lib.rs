@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod challenge;
 mod circumstances;
 pub mod config;
 mod directory;
@@ -14,18 +15,19 @@ mod management;
 pub mod metrics;
 pub mod observe;
 mod probes;
+mod refusals;
 mod routes;
 mod serve;
 mod state;
 mod store;
 mod token;
 
-pub use berth_storage::{Images, NewRepository, TagMutability};
+pub use berth_storage::{Actor, AuditPage, Images, NewRepository, TagMutability, Timestamp};
 pub use directory::{
-    AccessKey, AttachedPolicy, Directory, Explanation, Group, Holder, MadeAccessKey, Policy, Repository,
-    SigningKeyInfo, User,
+    AccessKey, AttachedPolicy, AuditEntry, Directory, Explanation, Group, Holder, MadeAccessKey, NewUser,
+    Policy, Repository, SigningKeyInfo, User,
 };
 pub use error::Error;
-pub use management::{ChangePassword, NewAccessKey, NewUser};
+pub use management::{ChangePassword, NewAccessKey};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Store};

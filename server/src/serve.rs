@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use berth_storage::Telemetry;
+use berth_storage::{Swept, Telemetry};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tower::Layer;
@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::observe::ObserveLayer;
 use crate::state::{App, Settings};
 use crate::store::{FirstAdmin, Store};
-use crate::{probes, routes};
+use crate::{probes, refusals, routes};
 
 /// How often expired uploads and condemned bytes are looked for, unless uploads expire sooner.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -94,6 +94,7 @@ impl Server {
         let Self { app, metrics, door, listener, admin, first_admin: _, observe, sweep_every } = self;
         let (stop, stopped) = watch::channel(());
         let sweeper = tokio::spawn(sweep(app.clone(), metrics, sweep_every, stopped.clone()));
+        let refused = tokio::spawn(refusals::write_down(app.clone(), stopped.clone()));
         let beside = admin.map(|listener| {
             let router: Router = probes::open_routes().with_state(app.clone());
             let (door, mut stopped) = (door.clone(), stopped.clone());
@@ -109,6 +110,7 @@ impl Server {
             let _ = beside.await;
         }
         let _ = sweeper.await;
+        let _ = refused.await;
         info!("stopped");
     }
 }
@@ -126,8 +128,8 @@ async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: wa
             }
         }
         match app.registry.sweep().await {
-            Ok(swept) if swept.expired_uploads + swept.removed > 0 => {
-                info!(swept.expired_uploads, swept.removed, "cleared what nobody needs");
+            Ok(swept) if swept != Swept::default() => {
+                info!(swept.expired_uploads, swept.removed, swept.audit_records, "cleared what nobody needs");
             }
             Ok(_) => {}
             Err(error) => warn!(%error, "clearing what nobody needs failed; trying again"),

@@ -5,6 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequestParts, Path, State};
 use berth_auth::{Attachment, Password, UserName};
 use berth_oci::ErrorCode;
+use berth_storage::Actor;
 use http::StatusCode;
 use http::request::Parts;
 use secrecy::SecretString;
@@ -12,33 +13,37 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use crate::access::{AllowedHere, ecr};
-use crate::directory::{AttachedPolicy, Holder, User};
+use crate::directory::{AttachedPolicy, Holder, NewUser, User};
 use crate::error::Error;
 use crate::state::App;
 
 /// Someone who may manage users; refused in the words of this API.
-pub(crate) struct Manager;
+pub(crate) struct Manager {
+    /// Who it is, as it is written down.
+    pub(crate) actor: Actor,
+}
 
 impl FromRequestParts<App> for Manager {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        AllowedHere::<ecr::ManageUsers>::from_request_parts(parts, app).await?;
-        Ok(Self)
+        let allowed = AllowedHere::<ecr::ManageUsers>::from_request_parts(parts, app).await?;
+        Ok(Self { actor: allowed.asker.actor() })
     }
 }
 
 /// A user that is to be made.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewUser {
-    /// What people will call it.
-    pub name: String,
-    /// Its password.
-    pub password: SecretString,
+pub(crate) struct New {
+    name: String,
+    password: SecretString,
     /// What it may do from the start.
     #[serde(default)]
-    pub policies: Vec<AttachedPolicy>,
+    policies: Vec<AttachedPolicy>,
+    /// The groups it is in from the start.
+    #[serde(default)]
+    groups: Vec<String>,
 }
 
 /// A new password.
@@ -75,70 +80,76 @@ pub(crate) async fn show(
 }
 
 pub(crate) async fn add(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
-    body: Body<NewUser>,
+    body: Body<New>,
 ) -> Result<(StatusCode, Json<User>), Problem> {
     let new = read(body)?;
     let policies = new.policies.iter().map(attachment).collect::<Result<Vec<_>, _>>()?;
-    let user = app.directory.add_user(&new.name.parse()?, Password::new(new.password)?, &policies).await?;
+    let new = NewUser {
+        name: new.name.parse()?,
+        password: Password::new(new.password)?,
+        policies,
+        groups: new.groups.iter().map(|group| group.parse()).collect::<Result<_, _>>()?,
+    };
+    let user = app.directory.add_user(new, &manager.actor).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 
 pub(crate) async fn set_password(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     body: Body<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
     let password = Password::new(read(body)?.password)?;
-    app.directory.set_password(&name.parse()?, password).await?;
+    app.directory.set_password(&name.parse()?, password, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn remove(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.remove_user(&name.parse()?).await?;
+    app.directory.remove_user(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn disable(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.disable_user(&name.parse()?).await?;
+    app.directory.disable_user(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn enable(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.enable_user(&name.parse()?).await?;
+    app.directory.enable_user(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn attach(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     body: Body<AttachedPolicy>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.attach(&Holder::User(name.parse()?), &attachment(&read(body)?)?).await?;
+    app.directory.attach(&Holder::User(name.parse()?), &attachment(&read(body)?)?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn detach(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     body: Body<AttachedPolicy>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.detach(&Holder::User(name.parse()?), &attachment(&read(body)?)?).await?;
+    app.directory.detach(&Holder::User(name.parse()?), &attachment(&read(body)?)?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
