@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use crate::failure::Failure;
 
@@ -12,12 +13,20 @@ pub(crate) fn result(text: impl fmt::Display) -> Result<(), Failure> {
 
 /// Writes bytes to stdout as they are.
 pub(crate) fn raw_result(bytes: &[u8]) -> Result<(), Failure> {
+    write(bytes).map(drop)
+}
+
+/// Writes a line of a result that may never end; breaks when its reader has gone away.
+pub(crate) fn stream(line: impl fmt::Display) -> Result<ControlFlow<()>, Failure> {
+    write(format!("{line}\n").as_bytes())
+}
+
+fn write(bytes: &[u8]) -> Result<ControlFlow<()>, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new("writing to standard output", error))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(Failure::new("writing to standard output", error)),
     }
 }
 

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use berth_auth::{Account, Context, Transport};
-use berth_storage::Timestamp;
+use berth_auth::{AccessKeyId, Account, Context, Identity, Transport};
+use berth_storage::{Actor, Timestamp};
 use http::request::Parts;
 
 use crate::front_door::Connection;
-use crate::observe::ClientAddress;
+use crate::observe::{ClientAddress, RequestId};
 use crate::state::App;
 
 /// Whence, how and when a request came.
@@ -20,6 +20,7 @@ pub(crate) struct Circumstances {
     address: Option<IpAddr>,
     transport: Transport,
     now: Timestamp,
+    request: Option<RequestId>,
 }
 
 impl Circumstances {
@@ -29,12 +30,24 @@ impl Circumstances {
             address: parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address),
             transport: transport(parts),
             now: app.registry.now(),
+            request: parts.extensions.get::<RequestId>().cloned(),
         }
     }
 
     /// Where the request comes from, as far as trusted proxies are believed.
     pub(crate) const fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    /// Who does something here, as it is written down: this identity, who showed this key.
+    pub(crate) fn actor(&self, identity: Option<&Identity>, key: Option<&AccessKeyId>) -> Actor {
+        Actor {
+            identity: identity.map(|identity| identity.id.as_str().into()),
+            user: identity.map(|identity| identity.name.as_str().into()),
+            access_key: key.map(|key| key.as_str().into()),
+            address: self.address,
+            request: self.request.as_ref().map(|request| request.to_string().into()),
+        }
     }
 
     pub(crate) fn context(&self) -> Context<'_> {

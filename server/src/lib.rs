@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod observe;
 mod pack_names;
 mod probes;
+mod refusals;
 mod routes;
 mod security_headers;
 mod serve;
@@ -22,12 +23,12 @@ mod state;
 mod store;
 mod token;
 
-pub use berth_storage::{Images, NewRepository, TagMutability};
+pub use berth_storage::{Actor, AuditPage, Images, NewRepository, TagMutability, Timestamp};
 pub use directory::{
-    AccessKey, AttachedPolicy, Directory, Explanation, Group, Holder, MadeAccessKey, Policy, Repository,
-    SigningKeyInfo, User,
+    AccessKey, AttachedPolicy, AuditEntry, Directory, Explanation, Group, Holder, MadeAccessKey, NewUser,
+    Policy, Repository, SigningKeyInfo, User,
 };
 pub use error::Error;
-pub use management::{ChangePassword, NewAccessKey, NewUser};
+pub use management::{ChangePassword, NewAccessKey};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Store};

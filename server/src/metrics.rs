@@ -67,6 +67,8 @@ pub struct Metrics {
     pub connections_open: Gauge,
     /// Upload sessions that are open now.
     pub uploads_open: Gauge,
+    /// Refusals that were not written into the audit.
+    pub audit_lost: Counter,
     /// Pieces of blocking work that run or wait for a thread now.
     pub blocking_tasks: Gauge,
 }
@@ -141,6 +143,8 @@ impl Metrics {
         registry.register_with_unit("http_sent", "Bytes of answers' bodies", Unit::Bytes, sent.clone());
         registry.register("connections_open", "Connections open now", connections_open.clone());
         registry.register("uploads_open", "Upload sessions open now", uploads_open.clone());
+        let audit_lost = Counter::default();
+        registry.register("audit_lost", "Refusals not written into the audit", audit_lost.clone());
         registry.register("blocking_tasks", "Blocking work under way now", blocking_tasks.clone());
         registry.register_with_unit(
             "database_operation_duration",
@@ -170,6 +174,7 @@ impl Metrics {
             caches_by_name: ByName::default(),
             connections_open,
             uploads_open,
+            audit_lost,
             blocking_tasks,
         }
     }

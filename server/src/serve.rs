@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use berth_storage::Telemetry;
+use berth_storage::{Swept, Telemetry};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tower::Layer;
@@ -21,7 +21,7 @@ use crate::observe::ObserveLayer;
 use crate::security_headers::{self, Transports};
 use crate::state::{App, Settings};
 use crate::store::{FirstAdmin, Store};
-use crate::{probes, routes};
+use crate::{probes, refusals, routes};
 
 /// How often expired uploads and condemned bytes are looked for, unless uploads expire sooner.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -100,6 +100,7 @@ impl Server {
         let (stop, stopped) = watch::channel(());
         let sweeper = tokio::spawn(sweep(app.clone(), metrics, sweep_every, stopped.clone()));
         let headers = MapResponseLayer::new(move |answer| security_headers::add(answer, transports));
+        let refused = tokio::spawn(refusals::write_down(app.clone(), stopped.clone()));
         let beside = admin.map(|listener| {
             let router: Router = probes::open_routes().with_state(app.clone());
             let (door, headers, mut stopped) = (door.clone(), headers.clone(), stopped.clone());
@@ -115,6 +116,7 @@ impl Server {
             let _ = beside.await;
         }
         let _ = sweeper.await;
+        let _ = refused.await;
         info!("stopped");
     }
 }
@@ -132,8 +134,8 @@ async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: wa
             }
         }
         match app.registry.sweep().await {
-            Ok(swept) if swept.expired_uploads + swept.removed > 0 => {
-                info!(swept.expired_uploads, swept.removed, "cleared what nobody needs");
+            Ok(swept) if swept != Swept::default() => {
+                info!(swept.expired_uploads, swept.removed, swept.audit_records, "cleared what nobody needs");
             }
             Ok(_) => {}
             Err(error) => warn!(%error, "clearing what nobody needs failed; trying again"),

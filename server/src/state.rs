@@ -8,6 +8,7 @@ use berth_storage::{Creation, DataFolder, LocalBlobStore, Sparse};
 use crate::config::{Config, PublicUrl};
 use crate::directory::Directory;
 use crate::metrics::Metrics;
+use crate::refusals::Refusals;
 use crate::store::Store;
 
 /// The registry that this server serves.
@@ -24,6 +25,8 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     /// What was configured, as far as handlers need it.
     pub(crate) settings: Settings,
+    /// What was refused and is not in the audit yet.
+    pub(crate) refusals: Refusals,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Locked for as long as anything may still write.
@@ -55,7 +58,8 @@ impl Settings {
 impl App {
     pub(crate) fn new(store: Store, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let Store { registry, directory, folder } = store;
-        Self(Arc::new(Inner { registry, directory, settings, metrics, _folder: folder }))
+        let refusals = Refusals::new(metrics.audit_lost.clone());
+        Self(Arc::new(Inner { registry, directory, settings, refusals, metrics, _folder: folder }))
     }
 }
 

@@ -9,12 +9,15 @@ use std::time::SystemTime;
 
 use berth_auth::{Account, Attachment, MasterKey, Password, RepositoryPrefix, ShippedPolicy, UserName};
 use berth_storage::{
-    BufferBudget, Change, Clock, DataFolder, LocalBlobStore, Records, RegistryOptions, Telemetry, Timestamp,
+    Actor, BufferBudget, Change, Clock, DataFolder, LocalBlobStore, Records, RegistryOptions, Telemetry,
+    Timestamp,
 };
 use secrecy::ExposeSecret;
 
 use crate::config::{Config, MetadataUrl};
-use crate::directory::{Directory, DirectoryOptions, Identities, MASTER_KEY, RepositoryPolicies};
+use crate::directory::{
+    Directory, DirectoryOptions, ITSELF, Identities, MASTER_KEY, NewUser, RepositoryPolicies,
+};
 use crate::error::Error;
 use crate::state::Registry;
 
@@ -54,6 +57,8 @@ impl Store {
         let MetadataUrl::Sqlite(database) = &config.metadata.url;
         let options = RegistryOptions {
             uploads_expire_after: config.uploads.expire_after,
+            audit_keep: config.audit.keep,
+            audit_most: config.audit.max_records as u64,
             manifest_cache_bytes: MANIFEST_CACHE,
             clock: Arc::clone(&clock),
             observer,
@@ -87,16 +92,20 @@ impl Store {
             return Ok(FirstAdmin::ThereAlready);
         }
         let name: UserName = "admin".parse()?;
-        let all = [Attachment { policy: ShippedPolicy::Admin.into(), prefix: RepositoryPrefix::all() }];
+        let itself = Actor { user: Some(ITSELF.into()), ..Actor::default() };
+        let all = vec![Attachment { policy: ShippedPolicy::Admin.into(), prefix: RepositoryPrefix::all() }];
         if let Some(password) = &config.admin_password {
-            self.directory.add_user(&name, Password::new(password.clone())?, &all).await?;
+            let new =
+                NewUser { name, password: Password::new(password.clone())?, policies: all, groups: vec![] };
+            self.directory.add_user(new, &itself).await?;
             return Ok(FirstAdmin::PasswordFromEnvironment);
         }
         let password = Password::generate()?;
         let path = self.folder.path("admin-password");
         // File first: a user whose password nobody knows would lock everyone out.
         write_secret(&path, password.secret().expose_secret())?;
-        self.directory.add_user(&name, password, &all).await?;
+        let new = NewUser { name, password, policies: all, groups: vec![] };
+        self.directory.add_user(new, &itself).await?;
         Ok(FirstAdmin::PasswordIn(path))
     }
 }

@@ -51,7 +51,7 @@ pub(crate) async fn get(
         Some(header) => {
             let parsed = header.to_str().ok().and_then(|header| Credentials::parse(header).ok());
             let Some(Credentials::Basic { user, password }) = parsed else { return Err(wrong_login()) };
-            let login = app.directory.login(&user, password, circumstances.address()).await?;
+            let login = app.login(&user, password, &circumstances).await?;
             Some(login.ok_or_else(wrong_login)?)
         }
     };
@@ -88,9 +88,7 @@ pub(crate) async fn post(
     let Ok(Form(asked)) = form else { return Ok(refused("invalid_request", "the form can't be read")) };
     let scopes = parse_scopes([asked.scope.as_str()]);
     let login = match (asked.grant_type.as_str(), asked.password, asked.refresh_token) {
-        ("password", Some(password), _) => {
-            app.directory.login(&asked.username, password, circumstances.address()).await?
-        }
+        ("password", Some(password), _) => app.login(&asked.username, password, &circumstances).await?,
         ("refresh_token", _, Some(token)) => {
             let Some(login) = app.directory.refresh(token.clone()).await? else {
                 return Ok(refused("invalid_grant", "the refresh token is not valid any more; log in again"));

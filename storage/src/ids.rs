@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::Timestamp;
+
 /// Names an upload session: a UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UploadId(Uuid);
@@ -37,10 +39,23 @@ impl FromStr for UploadId {
 pub struct Actor {
     /// The identity's id; none for someone anonymous and for the server itself.
     pub identity: Option<Arc<str>>,
+    /// What people call it, now; for what has no identity, what it is.
+    pub user: Option<Arc<str>>,
+    /// The id of the access key that was shown, if it was one.
+    pub access_key: Option<Arc<str>>,
     /// Where the request came from.
     pub address: Option<IpAddr>,
     /// The request's id, as it stands in the logs.
     pub request: Option<Arc<str>>,
+}
+
+/// Who does something, and when.
+#[derive(Debug, Clone)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A new id for a row, in the order of time.

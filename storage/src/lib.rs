@@ -21,15 +21,16 @@ pub use blob_store::{BlobStore, ByteRange, ByteStream, Found, LocalBlobStore, Lo
 pub use buffers::BufferBudget;
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};
-pub use ids::{Actor, UploadId};
+pub use ids::{Actor, By, UploadId};
 pub use metadata::access_keys::AccessKeyRecord;
+pub use metadata::audit::{AuditOutcome, AuditPage, AuditRecord, Refusal};
 pub use metadata::groups::{GroupRecord, MembershipRecord, PolicyOrigin};
 pub use metadata::policies::PolicyRecord;
-pub use metadata::records::{
-    AttachmentRecord, IdentityRecord, Records, RefreshTokenRecord, SigningKeyRecord,
-};
+pub use metadata::records::{AttachmentRecord, IdentityRecord, NewIdentity, Records};
+pub use metadata::refresh_tokens::RefreshTokenRecord;
 pub use metadata::repositories::Swap;
 pub use metadata::settings::{Images, NewRepository, RepositoryRecord, TagMutability};
+pub use metadata::signing_keys::SigningKeyRecord;
 pub use metadata::{Change, Metadata, Observer, Row, Tx, Unit, Value};
 pub use registry::{
     BlobInfo, BlobRead, Chunk, Creation, Page, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,

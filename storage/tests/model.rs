@@ -268,7 +268,7 @@ impl Store {
                 self.delete(repository, MANIFESTS[manifest].image.digest().as_str()).await
             }
             Step::DeleteBlob { repository, blob } => {
-                registry.delete_blob(&name(repository), &digest_of(BLOBS[blob])).await
+                registry.delete_blob(&name(repository), &digest_of(BLOBS[blob]), &Actor::default()).await
             }
             Step::Mount { source, target, blob } => {
                 let (target, source, digest) = (name(target), name(source), digest_of(BLOBS[blob]));

@@ -1,5 +1,6 @@
 //! `berth admin`: who may use a server, and for what.
 
+mod audit;
 mod explain;
 mod group;
 mod key;
@@ -51,6 +52,7 @@ enum Command {
     Policy(policy::PolicyArgs),
     Repo(repo::RepoArgs),
     Explain(explain::ExplainArgs),
+    Audit(audit::AuditArgs),
     SigningKey(signing_key::SigningKeyArgs),
 }
 
@@ -96,6 +98,7 @@ impl Admin {
                     Command::Policy(policy) => policy.run(&target).await,
                     Command::Repo(repo) => repo.run(&target).await,
                     Command::Explain(explain) => explain.run(&target).await,
+                    Command::Audit(audit) => audit.run(&target).await,
                     Command::SigningKey(key) => key.run(&target).await,
                 }
             })

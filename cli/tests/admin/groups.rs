@@ -61,7 +61,7 @@ fn what_can_not_be_done_to_groups_is_said() {
     house.offline("group add team-a").succeeds();
     for (arguments, sentence) in [
         ("group add team-a", "adding the group team-a: group team-a exists already"),
-        ("user add carol --group team-b", "putting carol into the group team-b: group team-b does not exist"),
+        ("user add carol --group team-b", "adding the user carol: group team-b does not exist"),
         ("group rm team-b", "removing the group team-b: group team-b does not exist"),
         ("group join team-b alice", "putting alice into the group team-b: group team-b does not exist"),
         ("group join team-a bob", "putting bob into the group team-a: user bob does not exist"),

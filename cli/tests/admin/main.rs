@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
+mod audit;
 mod groups;
 mod keys;
 mod policies;
@@ -56,18 +57,19 @@ impl House {
 
     fn serve(&self) -> Server<'_> {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let mut command = self.berth();
-        command.args(["serve", "--listen", &address, "--data"]).arg(self.path().join("data"));
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Server { house: self, child, address };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while server.get("/livez", None).is_none_or(|(status, _)| status != 200) {
-            assert!(Instant::now() < deadline, "the server does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let server = Server { house: self, child: self.spawn(&address), address };
+        server.await_ready();
         run(self.berth(), &format!("login -u admin --password-stdin {}", server.address), PASSWORD)
             .succeeds();
         server
+    }
+}
+
+impl House {
+    fn spawn(&self, address: &str) -> Child {
+        let mut command = self.berth();
+        command.args(["serve", "--listen", address, "--data"]).arg(self.path().join("data"));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 }
 
@@ -79,6 +81,26 @@ struct Server<'h> {
 }
 
 impl Server<'_> {
+    fn await_ready(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.get("/livez", None).is_none_or(|(status, _)| status != 200) {
+            assert!(Instant::now() < deadline, "the server does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again on the same folder and address.
+    fn start(&mut self) {
+        self.child = self.house.spawn(&self.address);
+        self.await_ready();
+    }
+
     fn admin(&self, arguments: &str) -> Ran {
         self.admin_with_input(arguments, "")
     }

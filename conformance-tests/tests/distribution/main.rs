@@ -1,5 +1,6 @@
 //! The distribution specification, clause by clause, and what clients send that follows none of it.
 
+mod audit;
 mod bad_input;
 mod blobs;
 mod creation;

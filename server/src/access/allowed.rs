@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use axum::extract::FromRequestParts;
 use berth_auth::{Action, Caller, Decision, Target};
 use berth_oci::RepositoryName;
-use berth_storage::{Actor, Creation};
+use berth_storage::Creation;
 use http::request::Parts;
 
 use super::asker::Asker;
@@ -13,8 +13,6 @@ use super::challenge::{READ, Refusal, challenge, mount_source, scopes_needed};
 use super::credentials::{Shown, credentials};
 use super::ecr::ActionType;
 use crate::error::Error;
-use crate::front_door::Connection;
-use crate::observe::RequestId;
 use crate::pack_names::Packed;
 use crate::state::App;
 
@@ -23,7 +21,6 @@ use crate::state::App;
 pub(crate) struct Allowed<A> {
     pub(crate) repository: RepositoryName,
     pub(crate) asker: Asker,
-    pub(crate) actor: Actor,
     action: PhantomData<A>,
 }
 
@@ -46,6 +43,8 @@ impl<A> Allowed<A> {
             Caller::Identity(identity)
                 if not_made && app.settings.creation == Creation::Allowed && !decision.allowed =>
             {
+                let why = decision.reason.to_string();
+                self.asker.was_refused(app, CREATE, Some(&self.repository), why);
                 let told = self.asker.told(&identity.name, &decision.reason, CREATE, Some(self.absent()));
                 Error::Denied(told)
             }
@@ -85,8 +84,7 @@ impl<A: ActionType> FromRequestParts<App> for Allowed<A> {
         let policy = app.directory.repository_policy(&repository).await?;
         check(parts, app, &asker, A::ACTION, Some(Target { name: &repository, policy: policy.as_deref() }))?;
         check_mount(parts, app, &asker, A::ACTION, &repository).await?;
-        let actor = actor_of(parts, &asker);
-        Ok(Self { repository, asker, actor, action: PhantomData })
+        Ok(Self { repository, asker, action: PhantomData })
     }
 }
 
@@ -124,6 +122,7 @@ fn check(
 ) -> Result<(), Error> {
     let repository = target.map(|target| target.name);
     if !asker.shown_covers(action, repository) {
+        asker.was_refused(app, action, repository, "the token is not good for this".to_owned());
         let scope = scopes_needed(parts, action, repository);
         return Err(challenge(parts, app, scope, Refusal::InsufficientScope));
     }
@@ -137,6 +136,7 @@ fn check(
             Err(challenge(parts, app, scope, Refusal::NoCredential))
         }
         Caller::Identity(identity) => {
+            asker.was_refused(app, action, repository, decision.reason.to_string());
             Err(Error::Denied(asker.told(&identity.name, &decision.reason, action, target)))
         }
     }
@@ -157,13 +157,4 @@ async fn check_mount(
         return Err(challenge(parts, app, scopes, Refusal::InsufficientScope));
     }
     Ok(())
-}
-
-fn actor_of(parts: &Parts, asker: &Asker) -> Actor {
-    let connection = parts.extensions.get::<Connection>();
-    Actor {
-        identity: asker.caller.id().map(|id| id.as_str().into()),
-        address: connection.map(|connection| connection.peer.ip()),
-        request: parts.extensions.get::<RequestId>().map(|id| id.to_string().into()),
-    }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use berth_auth::{Action, Caller, Decision, Reason, Target, UserName, Verified, decide};
+use berth_auth::{AccessKeyId, Action, Caller, Decision, Reason, Target, UserName, Verified, decide};
 use berth_oci::RepositoryName;
+use berth_storage::{Actor, By, Refusal};
 use http::request::Parts;
 
 use crate::circumstances::Circumstances;
@@ -16,13 +17,41 @@ pub(crate) struct Asker {
     pub(crate) caller: Caller,
     /// What their token is limited to; none for a login with a password.
     pub(super) token: Option<Arc<Verified>>,
+    /// The access key that they logged in with.
+    pub(super) key: Option<AccessKeyId>,
     pub(super) circumstances: Circumstances,
 }
 
 impl Asker {
     /// Whoever has not said who they are.
     pub(super) fn anonymous(parts: &Parts, app: &App) -> Self {
-        Self { caller: Caller::Anonymous, token: None, circumstances: Circumstances::of(parts, app) }
+        let circumstances = Circumstances::of(parts, app);
+        Self { caller: Caller::Anonymous, token: None, key: None, circumstances }
+    }
+
+    /// Who they are, as it is written down.
+    pub(crate) fn actor(&self) -> Actor {
+        let identity = match &self.caller {
+            Caller::Identity(identity) => Some(&**identity),
+            Caller::Anonymous => None,
+        };
+        let key = self.token.as_ref().and_then(|token| token.access_key.as_ref()).or(self.key.as_ref());
+        self.circumstances.actor(identity, key)
+    }
+
+    /// Notes for the audit that somebody known was refused something.
+    pub(crate) fn was_refused(
+        &self,
+        app: &App,
+        action: Action,
+        repository: Option<&RepositoryName>,
+        why: String,
+    ) {
+        if let Caller::Identity(_) = &self.caller {
+            let (action, repository) = (action.as_str(), repository.cloned());
+            let by = By { actor: self.actor(), at: app.registry.now() };
+            app.refusals.note(Refusal { by, action, repository, detail: why, times: 1 });
+        }
     }
 
     /// Whether they may do `action` with what they have shown.

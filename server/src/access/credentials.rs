@@ -37,22 +37,21 @@ impl Shown {
 pub(super) async fn credentials(parts: &Parts, app: &App) -> Result<Shown, Error> {
     let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(Shown::Nothing) };
     let circumstances = Circumstances::of(parts, app);
-    let address = circumstances.address();
-    let believed = |caller, token| Shown::Believed(Asker { caller, token, circumstances });
     let parsed = header.to_str().ok().and_then(|header| Credentials::parse(header).ok());
     match parsed {
         None => Ok(Shown::Wrong(Refusal::InvalidToken)),
         Some(Credentials::Basic { user, password }) => {
-            let login = app.directory.login(&user, password, address).await?;
+            let login = app.login(&user, password, &circumstances).await?;
             Ok(login.map_or(Shown::Wrong(Refusal::WrongLogin), |login| {
-                believed(Caller::Identity(login.identity), None)
+                let (caller, key) = (Caller::Identity(login.identity), login.key);
+                Shown::Believed(Asker { caller, token: None, key, circumstances })
             }))
         }
         Some(Credentials::Bearer(token)) => {
             let bearer = app.directory.bearer(token).await?;
             Ok(bearer.map_or(Shown::Wrong(Refusal::InvalidToken), |bearer| {
                 let caller = bearer.identity.map_or(Caller::Anonymous, Caller::Identity);
-                believed(caller, Some(bearer.verified))
+                Shown::Believed(Asker { caller, token: Some(bearer.verified), key: None, circumstances })
             }))
         }
     }

@@ -18,7 +18,7 @@ pub(crate) struct Known;
 /// Someone who logged in, and not with a token: no token is good for what only this asks for.
 pub(crate) struct LoggedIn {
     pub(crate) identity: Arc<Identity>,
-    asker: Asker,
+    pub(crate) asker: Asker,
 }
 
 impl LoggedIn {

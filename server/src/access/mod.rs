@@ -9,5 +9,6 @@ pub(crate) mod ecr;
 mod logged_in;
 
 pub(crate) use allowed::{Allowed, AllowedHere};
+pub(crate) use asker::Asker;
 pub(crate) use challenge::READ;
 pub(crate) use logged_in::{Known, LoggedIn};

@@ -72,6 +72,6 @@ pub(crate) async fn delete(
     if !app.settings.delete_enabled {
         return Err(Error::DeleteDisabled);
     }
-    app.registry.delete_blob(&allowed.repository, &digest).await?;
+    app.registry.delete_blob(&allowed.repository, &digest, &allowed.asker.actor()).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -86,7 +86,7 @@ pub(crate) async fn put(
         sparse: app.settings.sparse,
         creation: allowed.creation(&app),
     };
-    let put = app.registry.put_manifest(pushed, &allowed.actor).await;
+    let put = app.registry.put_manifest(pushed, &allowed.asker.actor()).await;
     put.map_err(|error| allowed.refusal(&app, error))?;
     let mut response = StatusCode::CREATED.into_response();
     let headers = response.headers_mut();
@@ -125,6 +125,6 @@ pub(crate) async fn delete(
     if !app.settings.delete_enabled {
         return Err(Error::DeleteDisabled);
     }
-    app.registry.delete_manifest(&allowed.repository, &reference, &allowed.actor).await?;
+    app.registry.delete_manifest(&allowed.repository, &reference, &allowed.asker.actor()).await?;
     Ok(StatusCode::ACCEPTED)
 }

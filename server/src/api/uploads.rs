@@ -46,7 +46,7 @@ pub(crate) async fn begin(
     uri: Uri,
     ChunkBody(chunk): ChunkBody,
 ) -> Result<Response, Error> {
-    let Allowed { repository, actor, .. } = &allowed;
+    let (repository, actor) = (&allowed.repository, &allowed.asker.actor());
     let query = Query::parse(&uri)?;
     if let Some(digest) = &query.mount
         && mount(&app, &allowed, digest, query.from.as_ref()).await?
@@ -80,7 +80,8 @@ async fn mount(
     from: Option<&RepositoryName>,
 ) -> Result<bool, Error> {
     const PAGE: u64 = 100;
-    let Allowed { repository: target, asker, actor, .. } = allowed;
+    let Allowed { repository: target, asker, .. } = allowed;
+    let actor = &asker.actor();
     let mount = async |source: &RepositoryName| {
         let mounted = app.registry.mount(target, source, digest, allowed.creation(app), actor).await;
         mounted.map_err(|error| allowed.refusal(app, error))
@@ -131,7 +132,7 @@ pub(crate) async fn finish(
     uri: Uri,
     ChunkBody(chunk): ChunkBody,
 ) -> Result<Response, Error> {
-    let Allowed { repository, actor, .. } = &allowed;
+    let (repository, actor) = (&allowed.repository, &allowed.asker.actor());
     let Some(digest) = Query::parse(&uri)?.digest else {
         let message = "the final PUT of an upload needs ?digest=<digest>".to_owned();
         return Err(Error::Request(berth_oci::ErrorCode::DigestInvalid, message));

@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use sections::{
-    AdminConfig, BlobsConfig, BlobsKind, DeleteConfig, EcrConfig, LimitsConfig, LogConfig, LogFormat,
-    MetadataConfig, MetadataUrl, RepositoriesConfig, TlsConfig, UploadsConfig,
+    AdminConfig, AuditConfig, BlobsConfig, BlobsKind, DeleteConfig, EcrConfig, LimitsConfig, LogConfig,
+    LogFormat, MetadataConfig, MetadataUrl, RepositoriesConfig, TlsConfig, UploadsConfig,
 };
 use settings::{Origin, Settings};
 pub use values::{LogLevel, PublicUrl};
@@ -65,6 +65,9 @@ pub struct Config {
     /// Upload sessions.
     #[serde(default)]
     pub uploads: UploadsConfig,
+    /// How much is remembered of what was done and refused.
+    #[serde(default)]
+    pub audit: AuditConfig,
     /// Deleting through the API.
     #[serde(default)]
     pub delete: DeleteConfig,

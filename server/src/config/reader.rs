@@ -17,8 +17,7 @@ use super::settings::Settings;
 const TABLE: &str = "a table";
 
 /// Keys of later versions: known, so that nobody looks for a typing error.
-const LATER: [&str; 11] = [
-    "audit",
+const LATER: [&str; 10] = [
     "collection",
     "blobs.bucket",
     "blobs.prefix",

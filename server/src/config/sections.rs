@@ -193,6 +193,24 @@ impl Default for UploadsConfig {
     }
 }
 
+/// `[audit]`: how much is remembered of what was done and refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct AuditConfig {
+    /// How long a record is kept.
+    #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "values::duration")]
+    pub keep: Duration,
+    /// How many records are kept; each takes some 300 bytes.
+    #[serde(deserialize_with = "values::count")]
+    pub max_records: usize,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { keep: Duration::from_secs(90 * 24 * 3600), max_records: 1_000_000 }
+    }
+}
+
 /// `[delete]`: deleting through the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]

@@ -100,6 +100,8 @@ fn every_key_is_also_a_variable() {
             ("BERTH_LOG__FORMAT", "json"),
             ("BERTH_LOG__LEVEL", "info,berth_server=debug"),
             ("BERTH_UPLOADS__EXPIRE_AFTER", "7d"),
+            ("BERTH_AUDIT__KEEP", "30d"),
+            ("BERTH_AUDIT__MAX_RECORDS", "1000"),
             ("BERTH_DELETE__ENABLED", "false"),
             ("BERTH_REPOSITORIES__SPARSE_INDEXES", "true"),
             ("BERTH_ECR__ACCOUNT", "123456789012"),
@@ -117,6 +119,7 @@ fn every_key_is_also_a_variable() {
     assert_eq!(config.limits.write_timeout, Duration::from_millis(1500));
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.uploads.expire_after, Duration::from_secs(7 * 24 * 3600));
+    assert_eq!((config.audit.keep, config.audit.max_records), (Duration::from_secs(30 * 24 * 3600), 1000));
     assert!(!config.delete.enabled && config.repositories.sparse_indexes);
     assert_eq!(config.ecr.account, "123456789012");
     assert_eq!(config.admin.listen, Some("0.0.0.0:5001".parse().unwrap()));

@@ -1,7 +1,7 @@
 //! Groups of users: made, listed, removed, joined and left.
 
 use berth_auth::{GroupName, UserName};
-use berth_storage::GroupRecord;
+use berth_storage::{Actor, GroupRecord};
 use serde::{Deserialize, Serialize};
 
 use super::Directory;
@@ -45,33 +45,33 @@ impl Directory {
     ///
     /// # Errors
     /// When the name is taken.
-    pub async fn add_group(&self, name: &GroupName) -> Result<(), Error> {
-        Ok(self.records.add_group(name.to_string(), (self.clock)()).await?)
+    pub async fn add_group(&self, name: &GroupName, actor: &Actor) -> Result<(), Error> {
+        Ok(self.records.add_group(name.to_string(), self.by(actor)).await?)
     }
 
     /// Removes a group; who was in it loses what it gave at once.
     ///
     /// # Errors
     /// When there is no such group.
-    pub async fn remove_group(&self, name: &GroupName) -> Result<(), Error> {
-        Ok(self.records.remove_group(name.to_string()).await?)
+    pub async fn remove_group(&self, name: &GroupName, actor: &Actor) -> Result<(), Error> {
+        Ok(self.records.remove_group(name.to_string(), self.by(actor)).await?)
     }
 
     /// Puts a user into a group.
     ///
     /// # Errors
     /// When there is no such group or user.
-    pub async fn join_group(&self, name: &GroupName, user: &UserName) -> Result<(), Error> {
+    pub async fn join_group(&self, name: &GroupName, user: &UserName, actor: &Actor) -> Result<(), Error> {
         let id = self.record(user).await?.id;
-        Ok(self.records.join_group(name.to_string(), id).await?)
+        Ok(self.records.join_group(name.to_string(), id, self.by(actor)).await?)
     }
 
     /// Takes a user out of a group.
     ///
     /// # Errors
     /// When there is no such group or user, or the user is not in it.
-    pub async fn leave_group(&self, name: &GroupName, user: &UserName) -> Result<(), Error> {
+    pub async fn leave_group(&self, name: &GroupName, user: &UserName, actor: &Actor) -> Result<(), Error> {
         let id = self.record(user).await?.id;
-        Ok(self.records.leave_group(name.to_string(), id).await?)
+        Ok(self.records.leave_group(name.to_string(), id, self.by(actor)).await?)
     }
 }

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use berth_auth::{AccessKeyId, AccessKeyName, AccessKeySecret, Identity, IdentityId, UserName};
-use berth_storage::{AccessKeyRecord, Timestamp};
+use berth_storage::{AccessKeyRecord, Actor, Timestamp};
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::Directory;
+use super::{Directory, WrongLogin};
 use crate::error::Error;
 
 /// How far what is noted of a key's last use may be behind.
@@ -106,6 +106,7 @@ impl Directory {
         user: &UserName,
         name: Option<AccessKeyName>,
         ttl: Option<Duration>,
+        actor: &Actor,
     ) -> Result<MadeAccessKey, Error> {
         let owner = self.record(user).await?;
         let (id, secret) = (AccessKeyId::generate()?, AccessKeySecret::generate()?);
@@ -121,7 +122,7 @@ impl Directory {
             expires_at: ttl.map(|ttl| now.after(ttl)),
             used_at: None,
         };
-        self.records.add_access_key(record.clone()).await?;
+        self.records.add_access_key(record.clone(), actor).await?;
         Ok(MadeAccessKey { key: AccessKey::of(record, now), secret: secret.secret().clone() })
     }
 
@@ -143,32 +144,44 @@ impl Directory {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn remove_access_key(&self, id: &AccessKeyId, owner: Option<&UserName>) -> Result<(), Error> {
+    pub async fn remove_access_key(
+        &self,
+        id: &AccessKeyId,
+        owner: Option<&UserName>,
+        actor: &Actor,
+    ) -> Result<(), Error> {
         if let Some(owner) = owner {
             let record = self.records.access_key(id.to_string()).await?;
             if record.is_none_or(|record| record.user != owner.as_str()) {
                 return Err(berth_storage::Error::Missing(format!("access key {id}")).into());
             }
         }
-        Ok(self.records.remove_access_key(id.to_string()).await?)
+        Ok(self.records.remove_access_key(id.to_string(), self.by(actor)).await?)
     }
 
-    /// Whose id and secret these are, if the key is good now and its user may log in.
+    /// Whose id and secret these are, if the key is good now and its user may log in; else what is
+    /// wrong.
     pub(super) async fn login_with_key(
         &self,
         id: &AccessKeyId,
         secret: &SecretString,
-    ) -> Result<Option<Arc<Identity>>, Error> {
-        let Some(key) = self.known_key(id).await? else { return Ok(None) };
+    ) -> Result<Result<Arc<Identity>, WrongLogin>, Error> {
+        let unknown = WrongLogin { why: "unknown access key", owner: None };
+        let Some(key) = self.known_key(id).await? else { return Ok(Err(unknown)) };
         let right = key.secret.is(secret);
-        if !right || key.is_over((self.clock)()) {
-            return Ok(None);
+        let Some(identity) = self.identity(&key.identity).await? else { return Ok(Err(unknown)) };
+        let wrong = |why| Ok(Err(WrongLogin { why, owner: Some(identity.name.clone()) }));
+        if !right {
+            return wrong("wrong secret");
         }
-        let identity = self.identity(&key.identity).await?.filter(|identity| !identity.disabled);
-        if identity.is_some() {
-            self.uses.note(id, &key, (self.clock)());
+        if key.is_over((self.clock)()) {
+            return wrong("expired access key");
         }
-        Ok(identity)
+        if identity.disabled {
+            return wrong("disabled user");
+        }
+        self.uses.note(id, &key, (self.clock)());
+        Ok(Ok(identity))
     }
 
     /// Whether what was asked for with this key is still good for `identity`.

@@ -1,5 +1,6 @@
 //! Who there is and what they may do: joins `auth`'s pure values to `storage`'s records.
 
+mod audit;
 mod explain;
 mod groups;
 mod guesses;
@@ -19,14 +20,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_auth::{
-    AccessKeyId, Account, Claims, Identity, IdentityId, Jwks, MasterKey, Scope, Verified, sign,
+    AccessKeyId, Account, Claims, Identity, IdentityId, Jwks, MasterKey, Scope, UserName, Verified, sign,
 };
-use berth_storage::{Clock, Timestamp};
+use berth_storage::{Actor, By, Clock, Timestamp};
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
+pub use audit::AuditEntry;
 pub use explain::Explanation;
 pub use groups::Group;
 use guesses::{Guess, Guesses};
@@ -40,13 +42,15 @@ pub(crate) use repository_policies::RepositoryPolicies;
 use signing_keys::Keys;
 pub use signing_keys::SigningKeyInfo;
 pub(crate) use signing_keys::Tended;
-pub use users::{AttachedPolicy, User};
+pub use users::{AttachedPolicy, NewUser, User};
 
 use crate::error::Error;
 use berth_storage::Records;
 
 /// How many verified tokens are remembered.
 const TOKENS: usize = 10_000;
+/// What the audit calls the server where nobody asked it to do something.
+pub(crate) const ITSELF: &str = "the server itself";
 /// The fact that tells which master key the store was made with.
 pub(crate) const MASTER_KEY: &str = "master_key";
 
@@ -136,6 +140,11 @@ impl Directory {
         })
     }
 
+    /// Somebody, now.
+    fn by(&self, actor: &Actor) -> By {
+        By { actor: actor.clone(), at: (self.clock)() }
+    }
+
     /// The `service` that challenges name and tokens are good for.
     pub fn service(&self) -> &str {
         &self.issuer
@@ -204,7 +213,7 @@ impl Directory {
     }
 
     /// Whose user name and password, or access key's id and secret, these are, if anybody's who may
-    /// log in. Wrong ones are counted against `address`, whence they come.
+    /// log in; else what is wrong. Wrong ones are counted against `address`, whence they come.
     ///
     /// # Errors
     /// [`Error::TooManyGuesses`] when too many of late were wrong; when the database fails.
@@ -213,10 +222,10 @@ impl Directory {
         user: &str,
         password: SecretString,
         address: Option<IpAddr>,
-    ) -> Result<Option<Login>, Error> {
+    ) -> Result<Result<Login, WrongLogin>, Error> {
         if let Ok(key) = user.parse::<AccessKeyId>() {
             let identity = self.login_with_key(&key, &password).await?;
-            if identity.is_none() {
+            if identity.is_err() {
                 // A right secret is always let in: none was ever guessed, and comparing costs nothing.
                 self.guess(user, address)?;
             }
@@ -244,31 +253,36 @@ impl Directory {
         user: &str,
         password: SecretString,
         address: Option<IpAddr>,
-    ) -> Result<Option<Arc<Identity>>, Error> {
+    ) -> Result<Result<Arc<Identity>, WrongLogin>, Error> {
         if let Some(identity) = self.remembered(user, &password).await? {
-            return Ok(Some(identity));
+            return Ok(Ok(identity));
         }
         // Few are tried at a time, and each looks again: of many right logins at once all but the first
         // are remembered by then, and none is taken for a guess.
         let _turn = self.tries.acquire().await;
         if let Some(identity) = self.remembered(user, &password).await? {
-            return Ok(Some(identity));
+            return Ok(Ok(identity));
         }
         let guess = self.guess(user, address)?;
         let record = self.records.identity_named(user.to_owned()).await?;
         let hash = record.as_ref().map(|record| record.password.clone());
-        if !self.verify(password.clone(), hash).await? {
-            return Ok(None);
+        let right = self.verify(password.clone(), hash).await?;
+        let wrong = |why| Ok(Err(WrongLogin { why, owner: None }));
+        let Some(record) = record else { return wrong("unknown user") };
+        if !right {
+            return wrong("wrong password");
         }
-        let Some(record) = record else { return Ok(None) };
         let id: IdentityId = record.id.parse()?;
-        let Some(identity) = self.identity(&id).await? else { return Ok(None) };
-        if identity.disabled || identity.credentials_changed_at != record.credentials_changed_at.0 {
-            return Ok(None);
+        let Some(identity) = self.identity(&id).await? else { return wrong("unknown user") };
+        if identity.disabled {
+            return wrong("disabled user");
+        }
+        if identity.credentials_changed_at != record.credentials_changed_at.0 {
+            return wrong("wrong password");
         }
         guess.take_back();
         self.logins.remember(user, &password, &identity, (self.clock)());
-        Ok(Some(identity))
+        Ok(Ok(identity))
     }
 }
 
@@ -277,6 +291,13 @@ pub(crate) struct Login {
     pub(crate) identity: Arc<Identity>,
     /// The access key that was shown instead of a password.
     pub(crate) key: Option<AccessKeyId>,
+}
+
+/// Why a login is refused: for the audit, never for who tries.
+pub(crate) struct WrongLogin {
+    pub(crate) why: &'static str,
+    /// Whose access key was shown.
+    pub(crate) owner: Option<UserName>,
 }
 
 /// A bearer token that was believed.

@@ -3,7 +3,7 @@
 use berth_auth::{
     Attachment, GroupName, IdentityPolicy, ParseError, PolicyName, RepositoryPrefix, ShippedPolicy, UserName,
 };
-use berth_storage::{PolicyOrigin, PolicyRecord};
+use berth_storage::{Actor, PolicyOrigin, PolicyRecord};
 use serde::{Deserialize, Serialize};
 
 use super::Directory;
@@ -58,6 +58,14 @@ pub enum Holder {
     Group(GroupName),
 }
 
+/// Where the document of a policy that is attached is.
+pub(super) fn origin_of(attachment: &Attachment) -> PolicyOrigin {
+    match attachment.policy.shipped() {
+        Some(_) => PolicyOrigin::Shipped,
+        None => PolicyOrigin::Kept,
+    }
+}
+
 /// Only what administrators wrote can be written again.
 fn own(name: &PolicyName) -> Result<(), ParseError> {
     name.shipped().map_or(Ok(()), |policy| Err(ParseError::Shipped(policy)))
@@ -94,39 +102,34 @@ impl Directory {
     ///
     /// # Errors
     /// When the document is broken, or the name is a shipped one's.
-    pub async fn put_policy(&self, name: &PolicyName, document: String) -> Result<(), Error> {
+    pub async fn put_policy(&self, name: &PolicyName, document: String, actor: &Actor) -> Result<(), Error> {
         own(name)?;
         IdentityPolicy::parse(&document, &self.account).map_err(ParseError::from)?;
-        Ok(self.records.put_policy(name.to_string(), document, (self.clock)()).await?)
+        Ok(self.records.put_policy(name.to_string(), document, self.by(actor)).await?)
     }
 
     /// Removes a policy.
     ///
     /// # Errors
     /// When there is none, when it is a shipped one, or when somebody has it.
-    pub async fn remove_policy(&self, name: &PolicyName) -> Result<(), Error> {
+    pub async fn remove_policy(&self, name: &PolicyName, actor: &Actor) -> Result<(), Error> {
         own(name)?;
-        Ok(self.records.remove_policy(name.to_string()).await?)
+        Ok(self.records.remove_policy(name.to_string(), self.by(actor)).await?)
     }
 
     /// Attaches a policy; doing it again changes nothing.
     ///
     /// # Errors
     /// When there is no such user or group, or no such policy.
-    pub async fn attach(&self, holder: &Holder, attachment: &Attachment) -> Result<(), Error> {
-        let (record, own) = (record_of(attachment), attachment.policy.shipped().is_none());
+    pub async fn attach(&self, holder: &Holder, attachment: &Attachment, actor: &Actor) -> Result<(), Error> {
+        let (record, origin) = (record_of(attachment), origin_of(attachment));
         match holder {
             Holder::User(name) => {
                 let id = self.record(name).await?.id;
-                if own {
-                    self.records.attach_document(id, record.policy).await?;
-                } else {
-                    self.records.attach(id, record).await?;
-                }
+                self.records.attach(id, record, origin, self.by(actor)).await?;
             }
             Holder::Group(name) => {
-                let origin = if own { PolicyOrigin::Kept } else { PolicyOrigin::Shipped };
-                self.records.attach_to_group(name.to_string(), record, origin).await?;
+                self.records.attach_to_group(name.to_string(), record, origin, self.by(actor)).await?;
             }
         }
         Ok(())
@@ -136,11 +139,11 @@ impl Directory {
     ///
     /// # Errors
     /// When there is no such user or group, or the policy was not attached to it.
-    pub async fn detach(&self, holder: &Holder, attachment: &Attachment) -> Result<(), Error> {
-        let record = record_of(attachment);
+    pub async fn detach(&self, holder: &Holder, attachment: &Attachment, actor: &Actor) -> Result<(), Error> {
+        let (record, by) = (record_of(attachment), self.by(actor));
         match holder {
-            Holder::User(name) => self.records.detach(self.record(name).await?.id, record).await?,
-            Holder::Group(name) => self.records.detach_from_group(name.to_string(), record).await?,
+            Holder::User(name) => self.records.detach(self.record(name).await?.id, record, by).await?,
+            Holder::Group(name) => self.records.detach_from_group(name.to_string(), record, by).await?,
         }
         Ok(())
     }

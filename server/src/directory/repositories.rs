@@ -1,7 +1,7 @@
 //! Repositories as administrators see them.
 
 use berth_oci::{ErrorCode, RepositoryName};
-use berth_storage::{Images, NewRepository, RepositoryRecord};
+use berth_storage::{Actor, Images, NewRepository, RepositoryRecord};
 use serde::{Deserialize, Serialize};
 
 use super::Directory;
@@ -67,7 +67,7 @@ impl Directory {
     ///
     /// # Errors
     /// When there is one of that name, or its description or list of patterns is too long.
-    pub async fn add_repository(&self, new: NewRepository) -> Result<(), Error> {
+    pub async fn add_repository(&self, new: NewRepository, actor: &Actor) -> Result<(), Error> {
         let refused = |sentence: String| Err(Error::Request(ErrorCode::Unsupported, sentence));
         if new.description.as_ref().is_some_and(|text| text.len() > LONGEST) {
             return refused(format!("a description has at most {LONGEST} bytes"));
@@ -75,14 +75,19 @@ impl Directory {
         if new.tags.exclusions().len() > MOST_PATTERNS {
             return refused(format!("at most {MOST_PATTERNS} patterns can except tags from being immutable"));
         }
-        Ok(self.records.add_repository(new, (self.clock)()).await?)
+        Ok(self.records.add_repository(new, self.by(actor)).await?)
     }
 
     /// Removes a repository.
     ///
     /// # Errors
     /// When there is none of that name, or it holds images and they don't go too.
-    pub async fn remove_repository(&self, name: &RepositoryName, images: Images) -> Result<(), Error> {
-        Ok(self.records.remove_repository(name.clone(), images, (self.clock)()).await?)
+    pub async fn remove_repository(
+        &self,
+        name: &RepositoryName,
+        images: Images,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        Ok(self.records.remove_repository(name.clone(), images, self.by(actor)).await?)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use berth_auth::{PUBLIC_PULL, ParseError, RepositoryPolicy};
 use berth_oci::{ErrorCode, RepositoryName};
-use berth_storage::{Change, Fault, Swap};
+use berth_storage::{Actor, Change, Fault, Swap};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
@@ -92,26 +92,31 @@ impl Directory {
     ///
     /// # Errors
     /// When the document is broken, or there is no such repository.
-    pub async fn put_repository_policy(&self, name: &RepositoryName, document: String) -> Result<(), Error> {
+    pub async fn put_repository_policy(
+        &self,
+        name: &RepositoryName,
+        document: String,
+        actor: &Actor,
+    ) -> Result<(), Error> {
         RepositoryPolicy::parse(&document, &self.account).map_err(ParseError::from)?;
-        Ok(self.records.put_repository_policy(name.clone(), document).await?)
+        Ok(self.records.put_repository_policy(name.clone(), document, self.by(actor)).await?)
     }
 
     /// Takes a repository's policy away.
     ///
     /// # Errors
     /// When there is no such repository, or it has no policy.
-    pub async fn remove_repository_policy(&self, name: &RepositoryName) -> Result<(), Error> {
-        Ok(self.records.remove_repository_policy(name.clone()).await?)
+    pub async fn remove_repository_policy(&self, name: &RepositoryName, actor: &Actor) -> Result<(), Error> {
+        Ok(self.records.remove_repository_policy(name.clone(), self.by(actor)).await?)
     }
 
     /// Lets everyone pull from a repository, also without a login; doing it again changes nothing.
     ///
     /// # Errors
     /// When there is no such repository, or it has a policy that says something else.
-    pub async fn publish(&self, name: &RepositoryName) -> Result<(), Error> {
+    pub async fn publish(&self, name: &RepositoryName, actor: &Actor) -> Result<(), Error> {
         let public = Some(PUBLIC_PULL.to_owned());
-        match self.records.swap_repository_policy(name.clone(), None, public).await? {
+        match self.records.swap_repository_policy(name.clone(), None, public, self.by(actor)).await? {
             Swap::Done | Swap::Kept(None) => Ok(()),
             Swap::Kept(Some(present)) if present == PUBLIC_PULL => Ok(()),
             Swap::Kept(Some(_)) => Err(other_policy(name)),
@@ -122,9 +127,9 @@ impl Directory {
     ///
     /// # Errors
     /// When there is no such repository, or it has a policy that says something else.
-    pub async fn unpublish(&self, name: &RepositoryName) -> Result<(), Error> {
+    pub async fn unpublish(&self, name: &RepositoryName, actor: &Actor) -> Result<(), Error> {
         let public = Some(PUBLIC_PULL.to_owned());
-        match self.records.swap_repository_policy(name.clone(), public, None).await? {
+        match self.records.swap_repository_policy(name.clone(), public, None, self.by(actor)).await? {
             Swap::Done | Swap::Kept(None) => Ok(()),
             Swap::Kept(Some(_)) => Err(other_policy(name)),
         }

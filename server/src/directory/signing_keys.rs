@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_auth::{Jwks, LEEWAY_SECONDS, MasterKey, PublicKey, SigningKey, Verifier};
-use berth_storage::{Records, SigningKeyRecord, Timestamp};
+use berth_storage::{Actor, Records, SigningKeyRecord, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Directory;
+use super::{Directory, ITSELF};
 use crate::error::Error;
 
 /// What the private half of a signing key is sealed for.
@@ -62,7 +62,7 @@ pub(super) async fn open(
 ) -> Result<Keys, Error> {
     let mut kept = records.signing_keys().await?;
     if kept.iter().all(|key| key.retired_at.is_some()) {
-        records.rotate_signing_key(generate(master_key, now)?.1).await?;
+        records.rotate_signing_key(generate(master_key, now)?.1, &itself()).await?;
         kept = records.signing_keys().await?;
     }
     let open = |record: &SigningKeyRecord| -> Result<SigningKey, Error> {
@@ -81,6 +81,11 @@ pub(super) async fn open(
         verifier: Verifier::new(issuer, issuer, public.iter().copied()),
         jwks: public.into_iter().collect(),
     })
+}
+
+/// The server, who also rotates keys unasked.
+fn itself() -> Actor {
+    Actor { user: Some(ITSELF.into()), ..Actor::default() }
 }
 
 fn generate(master_key: &MasterKey, now: Timestamp) -> Result<(SigningKey, SigningKeyRecord), Error> {
@@ -122,9 +127,9 @@ impl Directory {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn rotate_signing_key(&self) -> Result<(), Error> {
+    pub async fn rotate_signing_key(&self, actor: &Actor) -> Result<(), Error> {
         let _rotating = self.rotating.lock().await;
-        self.rotate().await
+        self.rotate(actor).await
     }
 
     /// Rotates a key that is old, and forgets those whose tokens have all ended.
@@ -132,7 +137,7 @@ impl Directory {
         let _rotating = self.rotating.lock().await;
         let (keys, now) = (self.keys(), (self.clock)());
         if keys.signing_since.after(ROTATED_AFTER) <= now {
-            self.rotate().await?;
+            self.rotate(&itself()).await?;
             return Ok(Tended::Rotated);
         }
         let life = self.longest_life();
@@ -145,10 +150,10 @@ impl Directory {
         Ok(Tended::Removed)
     }
 
-    async fn rotate(&self) -> Result<(), Error> {
+    async fn rotate(&self, actor: &Actor) -> Result<(), Error> {
         let now = (self.clock)();
         let (_, record) = generate(&self.master_key, now)?;
-        self.records.rotate_signing_key(record).await?;
+        self.records.rotate_signing_key(record, actor).await?;
         self.reopen(now).await
     }
 

@@ -1,11 +1,14 @@
 //! Users: made, shown, changed, removed; and what hashing passwords costs, bounded.
 
-use berth_auth::{Attachment, Password, PasswordHash, RefreshToken, UserName, verify_password};
-use berth_storage::{AttachmentRecord, IdentityRecord, RefreshTokenRecord, Timestamp};
+use berth_auth::{Attachment, GroupName, Password, PasswordHash, RefreshToken, UserName, verify_password};
+use berth_storage::{
+    Actor, AttachmentRecord, By, IdentityRecord, NewIdentity, RefreshTokenRecord, Timestamp,
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Directory, Holder, Login};
+use super::policies::origin_of;
+use super::{Directory, Login};
 use crate::error::Error;
 
 /// A user, as people see one.
@@ -24,6 +27,19 @@ pub struct User {
     /// The groups it is in, in order of name.
     #[serde(default)]
     pub groups: Vec<String>,
+}
+
+/// A user that is to be made.
+#[derive(Debug)]
+pub struct NewUser {
+    /// What people will call it.
+    pub name: UserName,
+    /// Its password.
+    pub password: Password,
+    /// What it may do from the start.
+    pub policies: Vec<Attachment>,
+    /// The groups it is in from the start.
+    pub groups: Vec<GroupName>,
 }
 
 /// A policy attached to a user or a group.
@@ -101,28 +117,20 @@ impl Directory {
         record.ok_or_else(|| berth_storage::Error::Missing(format!("user {name}")).into())
     }
 
-    /// Makes a user.
+    /// Makes a user with its policies and groups, all or nothing.
     ///
     /// # Errors
-    /// When the name is taken.
-    pub async fn add_user(
-        &self,
-        name: &UserName,
-        password: Password,
-        policies: &[Attachment],
-    ) -> Result<User, Error> {
-        let (shipped, own): (Vec<_>, Vec<_>) =
-            policies.iter().partition(|attachment| attachment.policy.shipped().is_some());
-        for attachment in &own {
-            self.policy(&attachment.policy).await?;
-        }
-        let hash = self.hash(password).await?;
-        let shipped = shipped.into_iter().map(record_of).collect();
-        self.records.add_identity(name.to_string(), hash, shipped, (self.clock)()).await?;
-        for attachment in own {
-            self.attach(&Holder::User(name.clone()), attachment).await?;
-        }
-        self.user(name).await
+    /// When the name is taken, or there is no such group or policy.
+    pub async fn add_user(&self, new: NewUser, actor: &Actor) -> Result<User, Error> {
+        let NewUser { name, password, policies, groups } = new;
+        let identity = NewIdentity {
+            name: name.to_string(),
+            password: self.hash(password).await?,
+            attachments: policies.iter().map(|policy| (record_of(policy), origin_of(policy))).collect(),
+            groups: groups.iter().map(ToString::to_string).collect(),
+        };
+        self.records.add_identity(identity, self.by(actor)).await?;
+        self.user(&name).await
     }
 
     /// Whether there is any user yet.
@@ -137,45 +145,51 @@ impl Directory {
     ///
     /// # Errors
     /// When there is no such user.
-    pub async fn set_password(&self, name: &UserName, password: Password) -> Result<(), Error> {
+    pub async fn set_password(
+        &self,
+        name: &UserName,
+        password: Password,
+        actor: &Actor,
+    ) -> Result<(), Error> {
         let record = self.record(name).await?;
         let hash = self.hash(password).await?;
-        let now = self.moment_after(&record);
-        Ok(self.records.set_password(record.id, hash, now).await?)
+        let by = self.by_after(actor, &record);
+        Ok(self.records.set_password(record.id, hash, by).await?)
     }
 
     /// Tokens tell old credentials from new ones by this moment, so it always moves on.
-    fn moment_after(&self, record: &IdentityRecord) -> Timestamp {
-        Timestamp((self.clock)().0.max(record.credentials_changed_at.0 + 1))
+    fn by_after(&self, actor: &Actor, record: &IdentityRecord) -> By {
+        let at = Timestamp((self.clock)().0.max(record.credentials_changed_at.0 + 1));
+        By { actor: actor.clone(), at }
     }
 
     /// Lets a user do nothing until it is enabled; every token issued before is worthless for good.
     ///
     /// # Errors
     /// When there is no such user.
-    pub async fn disable_user(&self, name: &UserName) -> Result<(), Error> {
+    pub async fn disable_user(&self, name: &UserName, actor: &Actor) -> Result<(), Error> {
         let record = self.record(name).await?;
-        let now = self.moment_after(&record);
-        Ok(self.records.set_disabled(record.id, Some(now), now).await?)
+        let by = self.by_after(actor, &record);
+        Ok(self.records.set_disabled(record.id, Some(by.at), by).await?)
     }
 
     /// Lets a user that was disabled log in again.
     ///
     /// # Errors
     /// When there is no such user.
-    pub async fn enable_user(&self, name: &UserName) -> Result<(), Error> {
+    pub async fn enable_user(&self, name: &UserName, actor: &Actor) -> Result<(), Error> {
         let record = self.record(name).await?;
-        let now = self.moment_after(&record);
-        Ok(self.records.set_disabled(record.id, None, now).await?)
+        let by = self.by_after(actor, &record);
+        Ok(self.records.set_disabled(record.id, None, by).await?)
     }
 
     /// Removes a user, with its tokens.
     ///
     /// # Errors
     /// When there is no such user.
-    pub async fn remove_user(&self, name: &UserName) -> Result<(), Error> {
+    pub async fn remove_user(&self, name: &UserName, actor: &Actor) -> Result<(), Error> {
         let record = self.record(name).await?;
-        Ok(self.records.remove_identity(record.id).await?)
+        Ok(self.records.remove_identity(record.id, self.by(actor)).await?)
     }
 
     /// A refresh token for someone who has just logged in (OAuth2, `access_type=offline`).

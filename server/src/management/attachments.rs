@@ -16,47 +16,57 @@ pub(super) fn attachment(policy: &AttachedPolicy) -> Result<Attachment, Error> {
 }
 
 pub(crate) async fn attach_to_user(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     body: Body<AttachedPolicy>,
 ) -> Result<StatusCode, Problem> {
-    attach(&app, &Holder::User(name.parse()?), body).await
+    attach(&app, &Holder::User(name.parse()?), body, &manager).await
 }
 
 pub(crate) async fn attach_to_group(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     body: Body<AttachedPolicy>,
 ) -> Result<StatusCode, Problem> {
-    attach(&app, &Holder::Group(name.parse()?), body).await
+    attach(&app, &Holder::Group(name.parse()?), body, &manager).await
 }
 
 pub(crate) async fn detach_from_user(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     body: Body<AttachedPolicy>,
 ) -> Result<StatusCode, Problem> {
-    detach(&app, &Holder::User(name.parse()?), body).await
+    detach(&app, &Holder::User(name.parse()?), body, &manager).await
 }
 
 pub(crate) async fn detach_from_group(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     body: Body<AttachedPolicy>,
 ) -> Result<StatusCode, Problem> {
-    detach(&app, &Holder::Group(name.parse()?), body).await
+    detach(&app, &Holder::Group(name.parse()?), body, &manager).await
 }
 
-async fn attach(app: &App, holder: &Holder, body: Body<AttachedPolicy>) -> Result<StatusCode, Problem> {
-    app.directory.attach(holder, &attachment(&read(body)?)?).await?;
+async fn attach(
+    app: &App,
+    holder: &Holder,
+    body: Body<AttachedPolicy>,
+    manager: &Manager,
+) -> Result<StatusCode, Problem> {
+    app.directory.attach(holder, &attachment(&read(body)?)?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn detach(app: &App, holder: &Holder, body: Body<AttachedPolicy>) -> Result<StatusCode, Problem> {
-    app.directory.detach(holder, &attachment(&read(body)?)?).await?;
+async fn detach(
+    app: &App,
+    holder: &Holder,
+    body: Body<AttachedPolicy>,
+    manager: &Manager,
+) -> Result<StatusCode, Problem> {
+    app.directory.detach(holder, &attachment(&read(body)?)?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -22,37 +22,37 @@ pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<
 }
 
 pub(crate) async fn add(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     body: Body<NewGroup>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.add_group(&read(body)?.name.parse()?).await?;
+    app.directory.add_group(&read(body)?.name.parse()?, &manager.actor).await?;
     Ok(StatusCode::CREATED)
 }
 
 pub(crate) async fn remove(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.remove_group(&name.parse()?).await?;
+    app.directory.remove_group(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn join(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path((name, user)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.join_group(&name.parse()?, &user.parse()?).await?;
+    app.directory.join_group(&name.parse()?, &user.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn leave(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path((name, user)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.leave_group(&name.parse()?, &user.parse()?).await?;
+    app.directory.leave_group(&name.parse()?, &user.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

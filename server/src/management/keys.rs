@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::problem::Problem;
 use super::request::{Body, read};
-use crate::access::LoggedIn;
+use crate::access::{Asker, LoggedIn};
 use crate::directory::AccessKey;
 use crate::error::Error;
 use crate::state::App;
@@ -23,16 +23,17 @@ pub(crate) struct KeyManager {
     own: UserName,
     /// None: anyone's.
     only: Option<UserName>,
+    asker: Asker,
 }
 
 impl FromRequestParts<App> for KeyManager {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let asker = LoggedIn::from_request_parts(parts, app).await?;
-        let own = asker.identity.name.clone();
-        let only = (!asker.may(Action::ManageUsers)).then(|| own.clone());
-        Ok(Self { own, only })
+        let login = LoggedIn::from_request_parts(parts, app).await?;
+        let own = login.identity.name.clone();
+        let only = (!login.may(Action::ManageUsers)).then(|| own.clone());
+        Ok(Self { own, only, asker: login.asker })
     }
 }
 
@@ -72,8 +73,9 @@ pub(crate) async fn add(
     body: Body<NewAccessKey>,
 ) -> Result<impl axum::response::IntoResponse, Problem> {
     let new = read(body)?;
-    let user = manager.whose(new.user)?;
-    let made = app.directory.add_access_key(&user, new.name, new.expires_in.map(Duration::from_secs)).await?;
+    let user = manager.whose(&app, new.user)?;
+    let (ttl, actor) = (new.expires_in.map(Duration::from_secs), manager.asker.actor());
+    let made = app.directory.add_access_key(&user, new.name, ttl, &actor).await?;
     let made = Made { key: made.key, secret: made.secret.expose_secret().to_owned() };
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(made)))
 }
@@ -83,16 +85,18 @@ pub(crate) async fn remove(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.remove_access_key(&id.parse()?, manager.only.as_ref()).await?;
+    app.directory.remove_access_key(&id.parse()?, manager.only.as_ref(), &manager.asker.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 impl KeyManager {
     /// Whose key is to be made.
-    fn whose(self, wanted: Option<UserName>) -> Result<UserName, Error> {
+    fn whose(&self, app: &App, wanted: Option<UserName>) -> Result<UserName, Error> {
         let user = wanted.unwrap_or_else(|| self.own.clone());
-        if self.only.is_some_and(|only| only != user) {
+        if self.only.as_ref().is_some_and(|only| *only != user) {
             let own = &self.own;
+            let why = format!("{own} may not make a key for {user}");
+            self.asker.was_refused(app, Action::ManageUsers, None, why);
             let sentence = format!(
                 "no policy attached to {own} allows berth:ManageUsers, so {own} makes keys only for \
                  {own}; ask an administrator"

@@ -1,6 +1,7 @@
 //! `/api/v1/…`: what `berth admin` speaks. Errors are `application/problem+json` (RFC 9457).
 
 mod attachments;
+mod audit;
 mod explain;
 mod groups;
 mod keys;
@@ -16,7 +17,7 @@ use axum::routing::{delete, get, post, put};
 
 use crate::state::App;
 pub use keys::NewAccessKey;
-pub use users::{ChangePassword, NewUser};
+pub use users::ChangePassword;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/keys/{id}", delete(keys::remove))
         .route("/signing-keys", get(signing_keys::list).post(signing_keys::rotate))
         .route("/explain", get(explain::explain))
+        .route("/audit", get(audit::list))
         .route("/groups", get(groups::list).post(groups::add))
         .route("/groups/{name}", delete(groups::remove))
         .route("/groups/{name}/members/{user}", put(groups::join).delete(groups::leave))

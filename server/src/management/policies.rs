@@ -27,21 +27,21 @@ pub(crate) async fn show(
 
 /// The body is the document itself.
 pub(crate) async fn keep(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     document: Result<String, StringRejection>,
 ) -> Result<StatusCode, Problem> {
     let document = document.map_err(|error| Error::Request(ErrorCode::Unsupported, error.body_text()))?;
-    app.directory.put_policy(&name.parse()?, document).await?;
+    app.directory.put_policy(&name.parse()?, document, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn remove(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.remove_policy(&name.parse()?).await?;
+    app.directory.remove_policy(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -42,7 +42,11 @@ pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<
     Ok(Json(app.directory.repositories().await?))
 }
 
-pub(crate) async fn add(_: Manager, State(app): State<App>, body: Body<New>) -> Result<StatusCode, Problem> {
+pub(crate) async fn add(
+    manager: Manager,
+    State(app): State<App>,
+    body: Body<New>,
+) -> Result<StatusCode, Problem> {
     let new = read(body)?;
     let except = new.immutable_except.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>()?;
     let tags = if new.immutable || !except.is_empty() {
@@ -51,7 +55,7 @@ pub(crate) async fn add(_: Manager, State(app): State<App>, body: Body<New>) -> 
         TagMutability::Mutable
     };
     let new = NewRepository { name: new.name.parse()?, description: new.description, tags };
-    app.directory.add_repository(new).await?;
+    app.directory.add_repository(new, &manager.actor).await?;
     Ok(StatusCode::CREATED)
 }
 
@@ -64,14 +68,14 @@ pub(crate) async fn show(
 }
 
 pub(crate) async fn remove(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     removal: Result<Query<Removal>, QueryRejection>,
 ) -> Result<StatusCode, Problem> {
     let refused = |error: QueryRejection| Error::Request(ErrorCode::Unsupported, error.body_text());
     let images = if removal.map_err(refused)?.force { Images::Removed } else { Images::None };
-    app.directory.remove_repository(&name.parse()?, images).await?;
+    app.directory.remove_repository(&name.parse()?, images, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -87,39 +91,39 @@ pub(crate) async fn show_policy(
 
 /// The body is the document itself.
 pub(crate) async fn put_policy(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     document: Result<String, StringRejection>,
 ) -> Result<StatusCode, Problem> {
     let document = document.map_err(|error| Error::Request(ErrorCode::Unsupported, error.body_text()))?;
-    app.directory.put_repository_policy(&name.parse()?, document).await?;
+    app.directory.put_repository_policy(&name.parse()?, document, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn remove_policy(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.remove_repository_policy(&name.parse()?).await?;
+    app.directory.remove_repository_policy(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn publish(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.publish(&name.parse()?).await?;
+    app.directory.publish(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn unpublish(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.unpublish(&name.parse()?).await?;
+    app.directory.unpublish(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::JsonRejection;
 use berth_oci::ErrorCode;
+use berth_storage::Actor;
 use http::request::Parts;
 
 use super::problem::Problem;
@@ -12,14 +13,17 @@ use crate::error::Error;
 use crate::state::App;
 
 /// Someone who may manage users; refused in the words of this API.
-pub(crate) struct Manager;
+pub(crate) struct Manager {
+    /// Who it is, as it is written down.
+    pub(crate) actor: Actor,
+}
 
 impl FromRequestParts<App> for Manager {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        AllowedHere::<ecr::ManageUsers>::from_request_parts(parts, app).await?;
-        Ok(Self)
+        let allowed = AllowedHere::<ecr::ManageUsers>::from_request_parts(parts, app).await?;
+        Ok(Self { actor: allowed.asker.actor() })
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<
 }
 
 /// A new key signs from now on.
-pub(crate) async fn rotate(_: Manager, State(app): State<App>) -> Result<StatusCode, Problem> {
-    app.directory.rotate_signing_key().await?;
+pub(crate) async fn rotate(manager: Manager, State(app): State<App>) -> Result<StatusCode, Problem> {
+    app.directory.rotate_signing_key(&manager.actor).await?;
     Ok(StatusCode::CREATED)
 }

@@ -10,20 +10,21 @@ use serde::Deserialize;
 use super::attachments::attachment;
 use super::problem::Problem;
 use super::request::{Body, Manager, read};
-use crate::directory::{AttachedPolicy, User};
+use crate::directory::{AttachedPolicy, NewUser, User};
 use crate::state::App;
 
 /// A user that is to be made.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewUser {
-    /// What people will call it.
-    pub name: String,
-    /// Its password.
-    pub password: SecretString,
+pub(crate) struct New {
+    name: String,
+    password: SecretString,
     /// What it may do from the start.
     #[serde(default)]
-    pub policies: Vec<AttachedPolicy>,
+    policies: Vec<AttachedPolicy>,
+    /// The groups it is in from the start.
+    #[serde(default)]
+    groups: Vec<String>,
 }
 
 /// A new password.
@@ -47,50 +48,56 @@ pub(crate) async fn show(
 }
 
 pub(crate) async fn add(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
-    body: Body<NewUser>,
+    body: Body<New>,
 ) -> Result<(StatusCode, Json<User>), Problem> {
     let new = read(body)?;
     let policies = new.policies.iter().map(attachment).collect::<Result<Vec<_>, _>>()?;
-    let user = app.directory.add_user(&new.name.parse()?, Password::new(new.password)?, &policies).await?;
+    let new = NewUser {
+        name: new.name.parse()?,
+        password: Password::new(new.password)?,
+        policies,
+        groups: new.groups.iter().map(|group| group.parse()).collect::<Result<_, _>>()?,
+    };
+    let user = app.directory.add_user(new, &manager.actor).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 
 pub(crate) async fn set_password(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
     body: Body<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
     let password = Password::new(read(body)?.password)?;
-    app.directory.set_password(&name.parse()?, password).await?;
+    app.directory.set_password(&name.parse()?, password, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn remove(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.remove_user(&name.parse()?).await?;
+    app.directory.remove_user(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn disable(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.disable_user(&name.parse()?).await?;
+    app.directory.disable_user(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn enable(
-    _: Manager,
+    manager: Manager,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.directory.enable_user(&name.parse()?).await?;
+    app.directory.enable_user(&name.parse()?, &manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

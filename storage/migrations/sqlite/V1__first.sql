@@ -216,3 +216,25 @@ CREATE TABLE signing_keys (
     created_at     INTEGER NOT NULL,
     retired_at     INTEGER
 ) STRICT, WITHOUT ROWID;
+
+-- What was done and what was refused, by whom. Ids rise in the order of writing; the newest row is
+-- never trimmed, so that no id is given twice.
+CREATE TABLE audit (
+    id          INTEGER PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    action      TEXT NOT NULL,
+    outcome     TEXT NOT NULL,
+    identity_id TEXT,
+    user_name   TEXT,
+    access_key  TEXT,
+    address     TEXT,
+    request_id  TEXT,
+    repository  TEXT,
+    digest      TEXT,
+    -- Between spaces.
+    tags        TEXT NOT NULL,
+    subject     TEXT,
+    detail      TEXT,
+    times       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX audit_by_time ON audit (at);

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use super::audit::{Deed, note};
 use super::records::{Records, missing};
 use super::{Change, Row, Tx, args};
 use crate::error::{Error, Fault};
 use crate::time::Timestamp;
+use crate::{Actor, By};
 
 /// An access key, as kept.
 #[derive(Debug, Clone)]
@@ -50,16 +52,16 @@ impl Records {
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such identity.
-    pub async fn add_access_key(&self, key: AccessKeyRecord) -> Result<(), Error> {
-        self.metadata().write(key, add_access_key).await
+    pub async fn add_access_key(&self, key: AccessKeyRecord, actor: &Actor) -> Result<(), Error> {
+        self.metadata().write((key, actor.clone()), add_access_key).await
     }
 
     /// Removes an access key, and the refresh tokens that were asked for with it.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such key.
-    pub async fn remove_access_key(&self, id: String) -> Result<(), Error> {
-        self.metadata().write(id, remove_access_key).await
+    pub async fn remove_access_key(&self, id: String, by: By) -> Result<(), Error> {
+        self.metadata().write((id, by), remove_access_key).await
     }
 
     /// Notes when access keys were last used; those that are gone are passed over.
@@ -107,27 +109,35 @@ fn access_keys<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Vec<A
     })
 }
 
-fn add_access_key<'t>(tx: &'t mut Tx<'_>, key: &'t AccessKeyRecord) -> BoxFuture<'t, Result<(), Error>> {
+fn add_access_key<'t>(
+    tx: &'t mut Tx<'_>,
+    (key, actor): &'t (AccessKeyRecord, Actor),
+) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let AccessKeyRecord { id, identity_id, name, sealed_secret, created_at, expires_at, .. } = key;
-        let known = tx.row("SELECT id FROM identities WHERE id = $1", args![identity_id]).await?;
-        known.ok_or_else(|| missing(identity_id))?;
+        let owner = tx.row("SELECT name FROM identities WHERE id = $1", args![identity_id]).await?;
+        let owner = owner.ok_or_else(|| missing(identity_id))?;
         let sql = "INSERT INTO access_keys (id, identity_id, name, sealed_secret, created_at, expires_at)
                    VALUES ($1, $2, $3, $4, $5, $6)";
-        let name = name.as_ref();
         let secret = sealed_secret.clone();
-        tx.run(sql, args![id, identity_id, name, secret, *created_at, *expires_at]).await?;
-        Ok(())
+        tx.run(sql, args![id, identity_id, name.as_ref(), secret, *created_at, *expires_at]).await?;
+        let called = name.as_ref().map(|name| format!(", called {name}")).unwrap_or_default();
+        let detail = Some(format!("of {}{called}", owner.text(0)?));
+        let deed = Deed { action: "key.create", subject: Some(id), detail, ..Deed::default() };
+        Ok(note(tx, actor, *created_at, deed).await?)
     })
 }
 
-fn remove_access_key<'t>(tx: &'t mut Tx<'_>, id: &'t String) -> BoxFuture<'t, Result<(), Error>> {
+fn remove_access_key<'t>(tx: &'t mut Tx<'_>, (id, by): &'t (String, By)) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
-        let sql = "DELETE FROM access_keys WHERE id = $1 RETURNING id";
+        let sql = "DELETE FROM access_keys WHERE id = $1
+                   RETURNING (SELECT name FROM identities WHERE identities.id = access_keys.identity_id)";
         let gone = tx.row(sql, args![id]).await?;
-        gone.ok_or_else(|| Error::Missing(format!("access key {id}")))?;
+        let gone = gone.ok_or_else(|| Error::Missing(format!("access key {id}")))?;
         tx.changed(Change::Directory);
-        Ok(())
+        let detail = gone.text_or_null(0)?.map(|owner| format!("of {owner}"));
+        let deed = Deed { action: "key.rm", subject: Some(id), detail, ..Deed::default() };
+        Ok(note(tx, &by.actor, by.at, deed).await?)
     })
 }
 

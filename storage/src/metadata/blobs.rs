@@ -3,10 +3,11 @@
 use berth_oci::{Digest, RepositoryName};
 use futures_util::future::BoxFuture;
 
+use super::audit::{Deed, note};
 use super::{Tx, args, condemned, repositories};
 use crate::error::{Error, Fault};
 use crate::registry::Creation;
-use crate::{Actor, Location, Timestamp};
+use crate::{Actor, By, Location, Timestamp};
 
 /// A blob that a repository may show.
 #[derive(Debug, Clone)]
@@ -75,6 +76,9 @@ pub(crate) fn mount<'t>(tx: &'t mut Tx<'_>, mount: &'t Mount) -> BoxFuture<'t, R
         }
         let repository = repositories::get_or_create(tx, target, *creation, actor, *now).await?;
         grant(tx, &repository, digest, *now).await?;
+        let (repository, digest, detail) = (Some(target), Some(digest), Some(format!("from {source}")));
+        let deed = Deed { action: "blob.mount", repository, digest, detail, ..Deed::default() };
+        note(tx, actor, *now, deed).await?;
         Ok(true)
     })
 }
@@ -127,7 +131,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, arrival: &Arrival<'_>) -> Result<(),
 /// Takes the blob from the repository, unless a living manifest there names it.
 pub(crate) fn delete<'t>(
     tx: &'t mut Tx<'_>,
-    (name, digest): &'t (RepositoryName, Digest),
+    (name, digest, by): &'t (RepositoryName, Digest, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let unknown = || Error::BlobUnknown(digest.clone());
@@ -145,6 +149,9 @@ pub(crate) fn delete<'t>(
         let sql = "UPDATE manifest_blobs SET blob = NULL WHERE repository_id = $1 AND blob = $2";
         tx.run(sql, args![&repository, digest]).await?;
         let sql = "DELETE FROM repository_blobs WHERE repository_id = $1 AND digest = $2 RETURNING digest";
-        tx.row(sql, args![&repository, digest]).await?.map(drop).ok_or_else(unknown)
+        tx.row(sql, args![&repository, digest]).await?.ok_or_else(unknown)?;
+        let (repository, digest) = (Some(name), Some(digest));
+        let deed = Deed { action: "blob.delete", repository, digest, ..Deed::default() };
+        Ok(note(tx, &by.actor, by.at, deed).await?)
     })
 }

@@ -2,9 +2,11 @@
 
 use futures_util::future::BoxFuture;
 
-use super::policies::no_policy;
+use super::audit::{Deed, note};
+use super::policies::need_policy;
 use super::records::{AttachmentRecord, Records, missing};
 use super::{Change, Row, Tx, args};
+use crate::By;
 use crate::error::{Error, Fault};
 use crate::time::Timestamp;
 
@@ -52,32 +54,32 @@ impl Records {
     ///
     /// # Errors
     /// [`Error::Exists`] when the name is taken.
-    pub async fn add_group(&self, name: String, now: Timestamp) -> Result<(), Error> {
-        self.metadata().write((name, now), add_group).await
+    pub async fn add_group(&self, name: String, by: By) -> Result<(), Error> {
+        self.metadata().write((name, by), add_group).await
     }
 
     /// Removes a group; who was in it is so no more.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such group.
-    pub async fn remove_group(&self, name: String) -> Result<(), Error> {
-        self.metadata().write(name, remove_group).await
+    pub async fn remove_group(&self, name: String, by: By) -> Result<(), Error> {
+        self.metadata().write((name, by), remove_group).await
     }
 
     /// Puts an identity into a group; doing it again changes nothing.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such group or identity.
-    pub async fn join_group(&self, name: String, id: String) -> Result<(), Error> {
-        self.metadata().write((name, id), join_group).await
+    pub async fn join_group(&self, name: String, id: String, by: By) -> Result<(), Error> {
+        self.metadata().write((name, id, by), join_group).await
     }
 
     /// Takes an identity out of a group.
     ///
     /// # Errors
     /// [`Error::Missing`] when it was not in it.
-    pub async fn leave_group(&self, name: String, id: String) -> Result<(), Error> {
-        self.metadata().write((name, id), leave_group).await
+    pub async fn leave_group(&self, name: String, id: String, by: By) -> Result<(), Error> {
+        self.metadata().write((name, id, by), leave_group).await
     }
 
     /// Attaches a policy to a group; doing it again changes nothing.
@@ -89,16 +91,22 @@ impl Records {
         name: String,
         attachment: AttachmentRecord,
         origin: PolicyOrigin,
+        by: By,
     ) -> Result<(), Error> {
-        self.metadata().write((name, attachment, origin), attach_to_group).await
+        self.metadata().write((name, attachment, origin, by), attach_to_group).await
     }
 
     /// Detaches a policy from a group.
     ///
     /// # Errors
     /// [`Error::Missing`] when it was not attached.
-    pub async fn detach_from_group(&self, name: String, attachment: AttachmentRecord) -> Result<(), Error> {
-        self.metadata().write((name, attachment), detach_from_group).await
+    pub async fn detach_from_group(
+        &self,
+        name: String,
+        attachment: AttachmentRecord,
+        by: By,
+    ) -> Result<(), Error> {
+        self.metadata().write((name, attachment, by), detach_from_group).await
     }
 }
 
@@ -145,24 +153,24 @@ fn groups<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Vec<GroupR
     })
 }
 
-fn add_group<'t>(
-    tx: &'t mut Tx<'_>,
-    (name, now): &'t (String, Timestamp),
-) -> BoxFuture<'t, Result<(), Error>> {
+fn add_group<'t>(tx: &'t mut Tx<'_>, (name, by): &'t (String, By)) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let sql = "INSERT INTO user_groups (name, created_at) VALUES ($1, $2)
                    ON CONFLICT (name) DO NOTHING RETURNING name";
-        let made = tx.row(sql, args![name, *now]).await?;
-        made.map(drop).ok_or_else(|| Error::Exists(format!("group {name}")))
+        let made = tx.row(sql, args![name, by.at]).await?;
+        made.ok_or_else(|| Error::Exists(format!("group {name}")))?;
+        let deed = Deed { action: "group.add", subject: Some(name), ..Deed::default() };
+        Ok(note(tx, &by.actor, by.at, deed).await?)
     })
 }
 
-fn remove_group<'t>(tx: &'t mut Tx<'_>, name: &'t String) -> BoxFuture<'t, Result<(), Error>> {
+fn remove_group<'t>(tx: &'t mut Tx<'_>, (name, by): &'t (String, By)) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let sql = "DELETE FROM user_groups WHERE name = $1 RETURNING name";
         tx.row(sql, args![name]).await?.ok_or_else(|| no_group(name))?;
         tx.changed(Change::Directory);
-        Ok(())
+        let deed = Deed { action: "group.rm", subject: Some(name), ..Deed::default() };
+        Ok(note(tx, &by.actor, by.at, deed).await?)
     })
 }
 
@@ -171,51 +179,73 @@ async fn need_group(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
     found.map(drop).ok_or_else(|| no_group(name))
 }
 
-fn join_group<'t>(tx: &'t mut Tx<'_>, (name, id): &'t (String, String)) -> BoxFuture<'t, Result<(), Error>> {
+fn join_group<'t>(
+    tx: &'t mut Tx<'_>,
+    (name, id, by): &'t (String, String, By),
+) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
-        need_group(tx, name).await?;
-        tx.row("SELECT id FROM identities WHERE id = $1", args![id]).await?.ok_or_else(|| missing(id))?;
-        let sql = "INSERT INTO group_members (group_name, identity_id) VALUES ($1, $2)
-                   ON CONFLICT (group_name, identity_id) DO NOTHING";
-        tx.run(sql, args![name, id]).await?;
+        join(tx, name, id, by).await?;
         tx.changed(Change::Directory);
         Ok(())
     })
 }
 
-fn leave_group<'t>(tx: &'t mut Tx<'_>, (name, id): &'t (String, String)) -> BoxFuture<'t, Result<(), Error>> {
+/// Puts an identity into a group that must be there; the caller tells the change.
+pub(super) async fn join(tx: &mut Tx<'_>, name: &str, id: &str, by: &By) -> Result<(), Error> {
+    need_group(tx, name).await?;
+    let user = name_of(tx, id).await?;
+    let sql = "INSERT INTO group_members (group_name, identity_id) VALUES ($1, $2)
+               ON CONFLICT (group_name, identity_id) DO NOTHING RETURNING group_name";
+    if tx.row(sql, args![name, id]).await?.is_none() {
+        return Ok(());
+    }
+    let deed = Deed { action: "group.join", subject: Some(name), detail: Some(user), ..Deed::default() };
+    Ok(note(tx, &by.actor, by.at, deed).await?)
+}
+
+/// The name of an identity that must be there.
+pub(super) async fn name_of(tx: &mut Tx<'_>, id: &str) -> Result<String, Error> {
+    let found = tx.row("SELECT name FROM identities WHERE id = $1", args![id]).await?;
+    Ok(found.ok_or_else(|| missing(id))?.text(0)?.to_owned())
+}
+
+fn leave_group<'t>(
+    tx: &'t mut Tx<'_>,
+    (name, id, by): &'t (String, String, By),
+) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         need_group(tx, name).await?;
         let sql = "DELETE FROM group_members WHERE group_name = $1 AND identity_id = $2 RETURNING group_name";
         let gone = tx.row(sql, args![name, id]).await?;
         gone.ok_or_else(|| Error::Missing(format!("the membership in group {name}")))?;
         tx.changed(Change::Directory);
-        Ok(())
+        let detail = Some(name_of(tx, id).await?);
+        let deed = Deed { action: "group.leave", subject: Some(name), detail, ..Deed::default() };
+        Ok(note(tx, &by.actor, by.at, deed).await?)
     })
 }
 
 fn attach_to_group<'t>(
     tx: &'t mut Tx<'_>,
-    (name, attachment, origin): &'t (String, AttachmentRecord, PolicyOrigin),
+    (name, attachment, origin, by): &'t (String, AttachmentRecord, PolicyOrigin, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         need_group(tx, name).await?;
         let AttachmentRecord { policy, prefix } = attachment;
-        if *origin == PolicyOrigin::Kept {
-            let sql = "SELECT name FROM policies WHERE name = $1";
-            tx.row(sql, args![policy]).await?.ok_or_else(|| no_policy(policy))?;
-        }
+        need_policy(tx, policy, *origin).await?;
         let sql = "INSERT INTO group_attachments (group_name, policy, prefix) VALUES ($1, $2, $3)
-                   ON CONFLICT (group_name, policy, prefix) DO NOTHING";
-        tx.run(sql, args![name, policy, prefix]).await?;
+                   ON CONFLICT (group_name, policy, prefix) DO NOTHING RETURNING policy";
+        if tx.row(sql, args![name, policy, prefix]).await?.is_none() {
+            return Ok(());
+        }
         tx.changed(Change::Directory);
-        Ok(())
+        Ok(note(tx, &by.actor, by.at, attachment.deed("policy.attach", "group", name)).await?)
     })
 }
 
 fn detach_from_group<'t>(
     tx: &'t mut Tx<'_>,
-    (name, attachment): &'t (String, AttachmentRecord),
+    (name, attachment, by): &'t (String, AttachmentRecord, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         need_group(tx, name).await?;
@@ -225,6 +255,6 @@ fn detach_from_group<'t>(
         let gone = tx.row(sql, args![name, policy, prefix]).await?;
         gone.ok_or_else(|| Error::Missing(format!("the attachment of {policy} with prefix '{prefix}'")))?;
         tx.changed(Change::Directory);
-        Ok(())
+        Ok(note(tx, &by.actor, by.at, attachment.deed("policy.detach", "group", name)).await?)
     })
 }

@@ -7,6 +7,7 @@ use berth_oci::{Content, Descriptor, Digest, Manifest, Reference, RepositoryName
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use super::audit::{Deed, note};
 use super::tags::{self, Tagging};
 use super::{Change, Tx, args, repositories};
 use crate::error::{Error, Fault};
@@ -81,10 +82,16 @@ pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t,
             }
         }
         let tagging = Tagging { name, repository: &repository, digest, actor, now: *now };
+        let mut moved = Vec::new();
         for tag in tags {
-            tags::set(tx, tag, &tagging).await?;
+            if let Some(before) = tags::set(tx, tag, &tagging).await? {
+                moved.push(format!("{tag} was {before}"));
+            }
         }
-        Ok(())
+        let detail = (!moved.is_empty()).then(|| moved.join(", "));
+        let (repository, digest) = (Some(name), Some(digest));
+        let deed = Deed { action: "manifest.put", repository, digest, tags, detail, ..Deed::default() };
+        Ok(note(tx, actor, *now, deed).await?)
     })
 }
 
@@ -229,8 +236,11 @@ pub(crate) fn delete<'t>(
             return Ok(false);
         }
         let tagging = Tagging { name, repository: &repository, digest, actor, now: *now };
-        tags::delete_all_of(tx, &tagging).await?;
+        let tags = tags::delete_all_of(tx, &tagging).await?;
         tx.changed(Change::Reference(name.clone(), digest.as_str().to_owned()));
+        let (repository, digest) = (Some(name), Some(digest));
+        let deed = Deed { action: "manifest.delete", repository, digest, tags: &tags, ..Deed::default() };
+        note(tx, actor, *now, deed).await?;
         Ok(true)
     })
 }

@@ -5,6 +5,7 @@ mod sqlite;
 mod tx;
 
 pub(crate) mod access_keys;
+pub(crate) mod audit;
 pub(crate) mod blobs;
 pub(crate) mod condemned;
 pub(crate) mod groups;
@@ -12,8 +13,10 @@ pub(crate) mod manifests;
 pub(crate) mod policies;
 pub(crate) mod records;
 pub(crate) mod referrers;
+pub(crate) mod refresh_tokens;
 pub(crate) mod repositories;
 pub(crate) mod settings;
+pub(crate) mod signing_keys;
 pub(crate) mod store;
 pub(crate) mod tags;
 pub(crate) mod uploads;

@@ -2,8 +2,11 @@
 
 use futures_util::future::BoxFuture;
 
-use super::records::{AttachmentRecord, Records, insert_attachment, missing};
+use super::audit::{Deed, note};
+use super::groups::PolicyOrigin;
+use super::records::Records;
 use super::{Change, Row, Tx, args};
+use crate::By;
 use crate::error::{Error, Fault};
 use crate::time::Timestamp;
 
@@ -41,29 +44,32 @@ impl Records {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn put_policy(&self, name: String, document: String, now: Timestamp) -> Result<(), Error> {
-        self.metadata().write((name, document, now), put_policy).await
+    pub async fn put_policy(&self, name: String, document: String, by: By) -> Result<(), Error> {
+        self.metadata().write((name, document, by), put_policy).await
     }
 
     /// Removes a policy that nobody has.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such policy, [`Error::PolicyAttached`] when somebody has it.
-    pub async fn remove_policy(&self, name: String) -> Result<(), Error> {
-        self.metadata().write(name, remove_policy).await
-    }
-
-    /// Attaches a document that is kept here to an identity; doing it again changes nothing.
-    ///
-    /// # Errors
-    /// [`Error::Missing`] when there is no such identity or no such policy.
-    pub async fn attach_document(&self, id: String, policy: String) -> Result<(), Error> {
-        self.metadata().write((id, policy), attach_document).await
+    pub async fn remove_policy(&self, name: String, by: By) -> Result<(), Error> {
+        self.metadata().write((name, by), remove_policy).await
     }
 }
 
-pub(super) fn no_policy(name: &str) -> Error {
+fn no_policy(name: &str) -> Error {
     Error::Missing(format!("policy {name}"))
+}
+
+/// Refuses a policy whose document must be here and isn't.
+pub(super) async fn need_policy(tx: &mut Tx<'_>, name: &str, origin: PolicyOrigin) -> Result<(), Error> {
+    match origin {
+        PolicyOrigin::Shipped => Ok(()),
+        PolicyOrigin::Kept => {
+            let found = tx.row("SELECT name FROM policies WHERE name = $1", args![name]).await?;
+            found.map(drop).ok_or_else(|| no_policy(name))
+        }
+    }
 }
 
 fn read(row: &Row) -> Result<PolicyRecord, Fault> {
@@ -102,18 +108,19 @@ fn policy<'t>(tx: &'t mut Tx<'_>, name: &'t String) -> BoxFuture<'t, Result<Opti
 
 fn put_policy<'t>(
     tx: &'t mut Tx<'_>,
-    (name, document, now): &'t (String, String, Timestamp),
+    (name, document, by): &'t (String, String, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let sql = "INSERT INTO policies (name, document, created_at, updated_at) VALUES ($1, $2, $3, $3)
                    ON CONFLICT (name) DO UPDATE SET document = $2, updated_at = $3";
-        tx.run(sql, args![name, document, *now]).await?;
+        tx.run(sql, args![name, document, by.at]).await?;
         tx.changed(Change::Directory);
-        Ok(())
+        let deed = Deed { action: "policy.put", subject: Some(name), ..Deed::default() };
+        Ok(note(tx, &by.actor, by.at, deed).await?)
     })
 }
 
-fn remove_policy<'t>(tx: &'t mut Tx<'_>, name: &'t String) -> BoxFuture<'t, Result<(), Error>> {
+fn remove_policy<'t>(tx: &'t mut Tx<'_>, (name, by): &'t (String, By)) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let sql = "SELECT identities.name FROM attachments
                    JOIN identities ON identities.id = attachments.identity_id
@@ -131,21 +138,7 @@ fn remove_policy<'t>(tx: &'t mut Tx<'_>, name: &'t String) -> BoxFuture<'t, Resu
         let sql = "DELETE FROM policies WHERE name = $1 RETURNING name";
         tx.row(sql, args![name]).await?.ok_or_else(|| no_policy(name))?;
         tx.changed(Change::Directory);
-        Ok(())
-    })
-}
-
-fn attach_document<'t>(
-    tx: &'t mut Tx<'_>,
-    (id, policy): &'t (String, String),
-) -> BoxFuture<'t, Result<(), Error>> {
-    Box::pin(async move {
-        tx.row("SELECT id FROM identities WHERE id = $1", args![id]).await?.ok_or_else(|| missing(id))?;
-        let sql = "SELECT name FROM policies WHERE name = $1";
-        tx.row(sql, args![policy]).await?.ok_or_else(|| no_policy(policy))?;
-        let attachment = AttachmentRecord { policy: policy.clone(), prefix: String::new() };
-        insert_attachment(tx, id, &attachment).await?;
-        tx.changed(Change::Directory);
-        Ok(())
+        let deed = Deed { action: "policy.rm", subject: Some(name), ..Deed::default() };
+        Ok(note(tx, &by.actor, by.at, deed).await?)
     })
 }

@@ -1,11 +1,12 @@
 //! Who there is, as plain records that the store never interprets.
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use super::groups::{MembershipRecord, memberships_of};
-use super::policies::{PolicyRecord, policies_of};
+use super::audit::{Deed, note};
+use super::groups::{self, MembershipRecord, PolicyOrigin, memberships_of, name_of};
+use super::policies::{PolicyRecord, need_policy, policies_of};
 use super::{Change, Metadata, Row, Tx, args, store};
+use crate::By;
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
 use crate::time::Timestamp;
@@ -42,32 +43,26 @@ pub struct AttachmentRecord {
     pub prefix: String,
 }
 
-/// A key that signs tokens.
-#[derive(Debug, Clone)]
-pub struct SigningKeyRecord {
-    /// The key's id, as tokens carry it.
-    pub kid: String,
-    /// The private key, sealed under the master key.
-    pub sealed_private: Bytes,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Since when it signs no more, if so; what it signed is still believed.
-    pub retired_at: Option<Timestamp>,
+impl AttachmentRecord {
+    /// What attaching or detaching it is, in the audit.
+    pub(super) fn deed(&self, action: &'static str, kind: &str, holder: &str) -> Deed<'_> {
+        let on = if self.prefix.is_empty() { String::new() } else { format!(" on {}", self.prefix) };
+        let detail = Some(format!("{kind} {holder}{on}"));
+        Deed { action, subject: Some(&self.policy), detail, ..Deed::default() }
+    }
 }
 
-/// A refresh token, of which only the hash is kept.
+/// A user that is to be made.
 #[derive(Debug, Clone)]
-pub struct RefreshTokenRecord {
-    /// The token's hash.
-    pub hash: String,
-    /// Whose it is.
-    pub identity_id: String,
-    /// The access key that it was asked for with, if it was one.
-    pub access_key: Option<String>,
-    /// The service it was issued for.
-    pub service: String,
-    /// When it ends.
-    pub expires_at: Timestamp,
+pub struct NewIdentity {
+    /// What people will call it.
+    pub name: String,
+    /// The password's hash, a PHC string.
+    pub password: String,
+    /// What it may do from the start.
+    pub attachments: Vec<(AttachmentRecord, PolicyOrigin)>,
+    /// The groups it is in from the start.
+    pub groups: Vec<String>,
 }
 
 /// The records beside the images: identities, keys, facts about the store.
@@ -107,26 +102,21 @@ impl Records {
         self.0.scan((), all_identities).await
     }
 
-    /// Makes an identity; gives its id.
+    /// Makes an identity with its policies and groups, all or nothing; gives its id.
     ///
     /// # Errors
-    /// [`Error::Exists`] when the name is taken.
-    pub async fn add_identity(
-        &self,
-        name: String,
-        password: String,
-        attachments: Vec<AttachmentRecord>,
-        now: Timestamp,
-    ) -> Result<String, Error> {
-        self.0.write((name, password, attachments, now), add_identity).await
+    /// [`Error::Exists`] when the name is taken, [`Error::Missing`] when there is no such group or
+    /// policy.
+    pub async fn add_identity(&self, new: NewIdentity, by: By) -> Result<String, Error> {
+        self.0.write((new, by), add_identity).await
     }
 
     /// Changes a password; tokens issued before, and refresh tokens, count no more.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such identity.
-    pub async fn set_password(&self, id: String, password: String, now: Timestamp) -> Result<(), Error> {
-        self.0.write((id, password, now), set_password).await
+    pub async fn set_password(&self, id: String, password: String, by: By) -> Result<(), Error> {
+        self.0.write((id, password, by), set_password).await
     }
 
     /// Disables an identity since `disabled_at`, or enables it; tokens issued before, and refresh
@@ -138,85 +128,39 @@ impl Records {
         &self,
         id: String,
         disabled_at: Option<Timestamp>,
-        now: Timestamp,
+        by: By,
     ) -> Result<(), Error> {
-        self.0.write((id, disabled_at, now), set_disabled).await
+        self.0.write((id, disabled_at, by), set_disabled).await
     }
 
     /// Removes an identity with all that hangs on it.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such identity.
-    pub async fn remove_identity(&self, id: String) -> Result<(), Error> {
-        self.0.write(id, remove_identity).await
+    pub async fn remove_identity(&self, id: String, by: By) -> Result<(), Error> {
+        self.0.write((id, by), remove_identity).await
     }
 
     /// Attaches a policy to an identity; doing it again changes nothing.
     ///
     /// # Errors
-    /// [`Error::Missing`] when there is no such identity.
-    pub async fn attach(&self, id: String, attachment: AttachmentRecord) -> Result<(), Error> {
-        self.0.write((id, attachment), attach).await
+    /// [`Error::Missing`] when there is no such identity, or no such policy of those kept here.
+    pub async fn attach(
+        &self,
+        id: String,
+        attachment: AttachmentRecord,
+        origin: PolicyOrigin,
+        by: By,
+    ) -> Result<(), Error> {
+        self.0.write((id, attachment, origin, by), attach).await
     }
 
     /// Detaches a policy from an identity.
     ///
     /// # Errors
     /// [`Error::Missing`] when it was not attached.
-    pub async fn detach(&self, id: String, attachment: AttachmentRecord) -> Result<(), Error> {
-        self.0.write((id, attachment), detach).await
-    }
-
-    /// The keys that sign or whose tokens may still be alive, newest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Error> {
-        self.0.read((), signing_keys).await
-    }
-
-    /// Keeps a new key.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn add_signing_key(&self, key: SigningKeyRecord) -> Result<(), Error> {
-        self.0.write(key, add_signing_key).await
-    }
-
-    /// Keeps a new key, which signs from now on in place of all others.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn rotate_signing_key(&self, key: SigningKeyRecord) -> Result<(), Error> {
-        self.0.write(key, rotate_signing_key).await
-    }
-
-    /// Forgets the keys that sign no more since `retired_until` or longer; says how many.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn remove_signing_keys(&self, retired_until: Timestamp) -> Result<usize, Error> {
-        self.0.write(retired_until, remove_signing_keys).await
-    }
-
-    /// Keeps a refresh token's hash, and forgets those that have ended.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn add_refresh_token(&self, token: RefreshTokenRecord, now: Timestamp) -> Result<(), Error> {
-        self.0.write((token, now), add_refresh_token).await
-    }
-
-    /// The refresh token of this hash, unless it has ended.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn refresh_token(
-        &self,
-        hash: String,
-        now: Timestamp,
-    ) -> Result<Option<RefreshTokenRecord>, Error> {
-        self.0.read((hash, now), refresh_token).await
+    pub async fn detach(&self, id: String, attachment: AttachmentRecord, by: By) -> Result<(), Error> {
+        self.0.write((id, attachment, by), detach).await
     }
 
     /// A fact that was noted about the store; none when it never was.
@@ -288,77 +232,93 @@ fn all_identities<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Ve
 
 fn add_identity<'t>(
     tx: &'t mut Tx<'_>,
-    (name, password, attachments, now): &'t (String, String, Vec<AttachmentRecord>, Timestamp),
+    (new, by): &'t (NewIdentity, By),
 ) -> BoxFuture<'t, Result<String, Error>> {
     Box::pin(async move {
+        let NewIdentity { name, password, attachments, groups } = new;
         let id = new_id();
         let sql = "INSERT INTO identities (id, name, password, created_at, credentials_changed_at)
                    VALUES ($1, $2, $3, $4, $4) ON CONFLICT (name) DO NOTHING RETURNING id";
-        if tx.row(sql, args![&id, name, password, *now]).await?.is_none() {
+        if tx.row(sql, args![&id, name, password, by.at]).await?.is_none() {
             return Err(Error::Exists(format!("user {name}")));
         }
-        for attachment in attachments {
-            insert_attachment(tx, &id, attachment).await?;
-        }
         tx.changed(Change::Directory);
+        note(tx, &by.actor, by.at, of_user("user.add", name)).await?;
+        for (attachment, origin) in attachments {
+            insert_attachment(tx, &id, attachment, *origin, by).await?;
+        }
+        for group in groups {
+            groups::join(tx, group, &id, by).await?;
+        }
         Ok(id)
     })
 }
 
-pub(super) async fn insert_attachment(
+fn of_user<'a>(action: &'static str, name: &'a str) -> Deed<'a> {
+    Deed { action, subject: Some(name), ..Deed::default() }
+}
+
+async fn insert_attachment(
     tx: &mut Tx<'_>,
     id: &str,
     attachment: &AttachmentRecord,
-) -> Result<(), Fault> {
+    origin: PolicyOrigin,
+    by: &By,
+) -> Result<(), Error> {
+    let user = name_of(tx, id).await?;
+    need_policy(tx, &attachment.policy, origin).await?;
     let sql = "INSERT INTO attachments (identity_id, policy, prefix) VALUES ($1, $2, $3)
-               ON CONFLICT (identity_id, policy, prefix) DO NOTHING";
-    tx.run(sql, args![id, &attachment.policy, &attachment.prefix]).await
+               ON CONFLICT (identity_id, policy, prefix) DO NOTHING RETURNING policy";
+    if tx.row(sql, args![id, &attachment.policy, &attachment.prefix]).await?.is_none() {
+        return Ok(());
+    }
+    Ok(note(tx, &by.actor, by.at, attachment.deed("policy.attach", "user", &user)).await?)
 }
 
 fn set_password<'t>(
     tx: &'t mut Tx<'_>,
-    (id, password, now): &'t (String, String, Timestamp),
+    (id, password, by): &'t (String, String, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let sql =
-            "UPDATE identities SET password = $2, credentials_changed_at = $3 WHERE id = $1 RETURNING id";
-        tx.row(sql, args![id, password, *now]).await?.ok_or_else(|| missing(id))?;
+            "UPDATE identities SET password = $2, credentials_changed_at = $3 WHERE id = $1 RETURNING name";
+        let row = tx.row(sql, args![id, password, by.at]).await?.ok_or_else(|| missing(id))?;
         tx.run("DELETE FROM refresh_tokens WHERE identity_id = $1", args![id]).await?;
         tx.changed(Change::Directory);
-        Ok(())
+        Ok(note(tx, &by.actor, by.at, of_user("user.passwd", row.text(0)?)).await?)
     })
 }
 
 fn set_disabled<'t>(
     tx: &'t mut Tx<'_>,
-    (id, disabled_at, now): &'t (String, Option<Timestamp>, Timestamp),
+    (id, disabled_at, by): &'t (String, Option<Timestamp>, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
-        let sql =
-            "UPDATE identities SET disabled_at = $2, credentials_changed_at = $3 WHERE id = $1 RETURNING id";
-        tx.row(sql, args![id, *disabled_at, *now]).await?.ok_or_else(|| missing(id))?;
+        let sql = "UPDATE identities SET disabled_at = $2, credentials_changed_at = $3 WHERE id = $1
+                   RETURNING name";
+        let row = tx.row(sql, args![id, *disabled_at, by.at]).await?.ok_or_else(|| missing(id))?;
         tx.run("DELETE FROM refresh_tokens WHERE identity_id = $1", args![id]).await?;
         tx.changed(Change::Directory);
-        Ok(())
+        let action = if disabled_at.is_some() { "user.disable" } else { "user.enable" };
+        Ok(note(tx, &by.actor, by.at, of_user(action, row.text(0)?)).await?)
     })
 }
 
-fn remove_identity<'t>(tx: &'t mut Tx<'_>, id: &'t String) -> BoxFuture<'t, Result<(), Error>> {
+fn remove_identity<'t>(tx: &'t mut Tx<'_>, (id, by): &'t (String, By)) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
-        let sql = "DELETE FROM identities WHERE id = $1 RETURNING id";
-        tx.row(sql, args![id]).await?.ok_or_else(|| missing(id))?;
+        let sql = "DELETE FROM identities WHERE id = $1 RETURNING name";
+        let row = tx.row(sql, args![id]).await?.ok_or_else(|| missing(id))?;
         tx.changed(Change::Directory);
-        Ok(())
+        Ok(note(tx, &by.actor, by.at, of_user("user.rm", row.text(0)?)).await?)
     })
 }
 
 fn attach<'t>(
     tx: &'t mut Tx<'_>,
-    (id, attachment): &'t (String, AttachmentRecord),
+    (id, attachment, origin, by): &'t (String, AttachmentRecord, PolicyOrigin, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
-        tx.row("SELECT id FROM identities WHERE id = $1", args![id]).await?.ok_or_else(|| missing(id))?;
-        insert_attachment(tx, id, attachment).await?;
+        insert_attachment(tx, id, attachment, *origin, by).await?;
         tx.changed(Change::Directory);
         Ok(())
     })
@@ -366,7 +326,7 @@ fn attach<'t>(
 
 fn detach<'t>(
     tx: &'t mut Tx<'_>,
-    (id, attachment): &'t (String, AttachmentRecord),
+    (id, attachment, by): &'t (String, AttachmentRecord, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let AttachmentRecord { policy, prefix } = attachment;
@@ -375,83 +335,7 @@ fn detach<'t>(
         let gone = tx.row(sql, args![id, policy, prefix]).await?;
         gone.ok_or_else(|| Error::Missing(format!("the attachment of {policy} with prefix '{prefix}'")))?;
         tx.changed(Change::Directory);
-        Ok(())
-    })
-}
-
-fn signing_keys<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Vec<SigningKeyRecord>, Error>> {
-    Box::pin(async move {
-        let sql =
-            "SELECT kid, sealed_private, created_at, retired_at FROM signing_keys ORDER BY created_at DESC";
-        let rows = tx.rows(sql, args![]).await?;
-        let keys = rows.iter().map(|row| {
-            Ok(SigningKeyRecord {
-                kid: row.text(0)?.to_owned(),
-                sealed_private: row.bytes(1)?,
-                created_at: Timestamp(row.int(2)?),
-                retired_at: row.int_or_null(3)?.map(Timestamp),
-            })
-        });
-        keys.collect()
-    })
-}
-
-fn add_signing_key<'t>(tx: &'t mut Tx<'_>, key: &'t SigningKeyRecord) -> BoxFuture<'t, Result<(), Error>> {
-    Box::pin(async move {
-        let sql = "INSERT INTO signing_keys (kid, sealed_private, created_at) VALUES ($1, $2, $3)";
-        tx.run(sql, args![&key.kid, key.sealed_private.clone(), key.created_at]).await?;
-        Ok(())
-    })
-}
-
-fn rotate_signing_key<'t>(tx: &'t mut Tx<'_>, key: &'t SigningKeyRecord) -> BoxFuture<'t, Result<(), Error>> {
-    Box::pin(async move {
-        let sql = "UPDATE signing_keys SET retired_at = $1 WHERE retired_at IS NULL";
-        tx.run(sql, args![key.created_at]).await?;
-        add_signing_key(tx, key).await
-    })
-}
-
-fn remove_signing_keys<'t>(
-    tx: &'t mut Tx<'_>,
-    retired_until: &'t Timestamp,
-) -> BoxFuture<'t, Result<usize, Error>> {
-    Box::pin(async move {
-        let sql = "DELETE FROM signing_keys WHERE retired_at <= $1 RETURNING kid";
-        Ok(tx.rows(sql, args![*retired_until]).await?.len())
-    })
-}
-
-fn add_refresh_token<'t>(
-    tx: &'t mut Tx<'_>,
-    (token, now): &'t (RefreshTokenRecord, Timestamp),
-) -> BoxFuture<'t, Result<(), Error>> {
-    Box::pin(async move {
-        tx.run("DELETE FROM refresh_tokens WHERE expires_at <= $1", args![*now]).await?;
-        let sql =
-            "INSERT INTO refresh_tokens (hash, identity_id, access_key, service, created_at, expires_at)
-                   VALUES ($1, $2, $3, $4, $5, $6)";
-        let RefreshTokenRecord { hash, identity_id, access_key, service, expires_at } = token;
-        let access_key = access_key.as_ref();
-        tx.run(sql, args![hash, identity_id, access_key, service, *now, *expires_at]).await?;
-        Ok(())
-    })
-}
-
-fn refresh_token<'t>(
-    tx: &'t mut Tx<'_>,
-    (hash, now): &'t (String, Timestamp),
-) -> BoxFuture<'t, Result<Option<RefreshTokenRecord>, Error>> {
-    Box::pin(async move {
-        let sql = "SELECT hash, identity_id, access_key, service, expires_at FROM refresh_tokens
-                   WHERE hash = $1 AND expires_at > $2";
-        let Some(row) = tx.row(sql, args![hash, *now]).await? else { return Ok(None) };
-        Ok(Some(RefreshTokenRecord {
-            hash: row.text(0)?.to_owned(),
-            identity_id: row.text(1)?.to_owned(),
-            access_key: row.text_or_null(2)?.map(str::to_owned),
-            service: row.text(3)?.to_owned(),
-            expires_at: Timestamp(row.int(4)?),
-        }))
+        let user = name_of(tx, id).await?;
+        Ok(note(tx, &by.actor, by.at, attachment.deed("policy.detach", "user", &user)).await?)
     })
 }

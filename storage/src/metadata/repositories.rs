@@ -3,12 +3,13 @@
 use berth_oci::RepositoryName;
 use futures_util::future::BoxFuture;
 
+use super::audit::{Deed, note};
 use super::records::Records;
 use super::{Change, Tx, args};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
 use crate::registry::Creation;
-use crate::{Actor, Timestamp};
+use crate::{Actor, By, Timestamp};
 
 /// The id of a repository, if there is one of that name.
 pub(crate) async fn find(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<String>, Fault> {
@@ -37,8 +38,13 @@ pub(crate) async fn get_or_create(
         return Err(Error::RepositoryUnknown(name.clone()));
     }
     let sql = "INSERT INTO repositories (id, name, created_at, created_by) VALUES ($1, $2, $3, $4)
-               ON CONFLICT DO NOTHING";
-    tx.run(sql, args![&new_id(), name, now, actor.identity.as_deref()]).await?;
+               ON CONFLICT DO NOTHING RETURNING id";
+    if let Some(made) = tx.row(sql, args![&new_id(), name, now, actor.identity.as_deref()]).await? {
+        let detail = Some("by a push".to_owned());
+        let deed = Deed { action: "repo.create", repository: Some(name), detail, ..Deed::default() };
+        note(tx, actor, now, deed).await?;
+        return Ok(made.text(0)?.to_owned());
+    }
     // Another process may have been first: whatever id stands there is the right one.
     get(tx, name).await
 }
@@ -89,8 +95,13 @@ impl Records {
     ///
     /// # Errors
     /// [`Error::RepositoryUnknown`] when it isn't there.
-    pub async fn put_repository_policy(&self, name: RepositoryName, policy: String) -> Result<(), Error> {
-        self.metadata().write((name, policy), put_policy).await
+    pub async fn put_repository_policy(
+        &self,
+        name: RepositoryName,
+        policy: String,
+        by: By,
+    ) -> Result<(), Error> {
+        self.metadata().write((name, policy, by), put_policy).await
     }
 
     /// Takes a repository's policy away.
@@ -98,8 +109,8 @@ impl Records {
     /// # Errors
     /// [`Error::RepositoryUnknown`] when there is no such repository, [`Error::Missing`] when it has
     /// no policy.
-    pub async fn remove_repository_policy(&self, name: RepositoryName) -> Result<(), Error> {
-        self.metadata().write(name, remove_policy).await
+    pub async fn remove_repository_policy(&self, name: RepositoryName, by: By) -> Result<(), Error> {
+        self.metadata().write((name, by), remove_policy).await
     }
 
     /// Replaces a repository's policy if it is `from`.
@@ -111,8 +122,9 @@ impl Records {
         name: RepositoryName,
         from: Option<String>,
         to: Option<String>,
+        by: By,
     ) -> Result<Swap, Error> {
-        self.metadata().write((name, from, to), swap_policy).await
+        self.metadata().write((name, from, to, by), swap_policy).await
     }
 }
 
@@ -132,42 +144,51 @@ async fn policy_of(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<Stri
     find_policy(tx, name).await?.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
 }
 
-async fn set_policy(tx: &mut Tx<'_>, name: &RepositoryName, policy: Option<&String>) -> Result<(), Fault> {
+async fn set_policy(
+    tx: &mut Tx<'_>,
+    name: &RepositoryName,
+    policy: Option<&String>,
+    by: &By,
+) -> Result<(), Fault> {
     let sql = "UPDATE repositories SET policy = $2 WHERE name = $1 AND deleted_at IS NULL";
     tx.run(sql, args![name, policy]).await?;
     tx.changed(Change::Repository(name.clone()));
-    Ok(())
+    let action = if policy.is_some() { "repo.policy.put" } else { "repo.policy.rm" };
+    note(tx, &by.actor, by.at, Deed { action, repository: Some(name), ..Deed::default() }).await
 }
 
 fn put_policy<'t>(
     tx: &'t mut Tx<'_>,
-    (name, policy): &'t (RepositoryName, String),
+    (name, policy, by): &'t (RepositoryName, String, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         get(tx, name).await?;
-        Ok(set_policy(tx, name, Some(policy)).await?)
+        Ok(set_policy(tx, name, Some(policy), by).await?)
     })
 }
 
-fn remove_policy<'t>(tx: &'t mut Tx<'_>, name: &'t RepositoryName) -> BoxFuture<'t, Result<(), Error>> {
+fn remove_policy<'t>(
+    tx: &'t mut Tx<'_>,
+    (name, by): &'t (RepositoryName, By),
+) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         if policy_of(tx, name).await?.is_none() {
             return Err(Error::Missing(format!("a policy of the repository {name}")));
         }
-        Ok(set_policy(tx, name, None).await?)
+        Ok(set_policy(tx, name, None, by).await?)
     })
 }
 
 fn swap_policy<'t>(
     tx: &'t mut Tx<'_>,
-    (name, from, to): &'t (RepositoryName, Option<String>, Option<String>),
+    (name, from, to, by): &'t (RepositoryName, Option<String>, Option<String>, By),
 ) -> BoxFuture<'t, Result<Swap, Error>> {
     Box::pin(async move {
         let present = policy_of(tx, name).await?;
         if present != *from {
             return Ok(Swap::Kept(present));
         }
-        set_policy(tx, name, to.as_ref()).await?;
+        set_policy(tx, name, to.as_ref(), by).await?;
         Ok(Swap::Done)
     })
 }

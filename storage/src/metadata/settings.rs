@@ -3,11 +3,12 @@
 use berth_oci::{RepositoryName, Tag, TagPattern};
 use futures_util::future::BoxFuture;
 
+use super::audit::{Deed, note};
 use super::records::Records;
 use super::{Change, Row, Tx, args, repositories, uploads};
-use crate::Timestamp;
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
+use crate::{By, Timestamp};
 
 /// Whether a tag may come to name another manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,14 @@ impl TagMutability {
             Self::Mutable => "MUTABLE",
             Self::Immutable(except) if except.is_empty() => "IMMUTABLE",
             Self::Immutable(_) => "IMMUTABLE_WITH_EXCLUSION",
+        }
+    }
+
+    /// For people, as it stands in the audit.
+    fn in_words(&self) -> String {
+        match self.exclusions().as_slice() {
+            [] => format!("tags {}", self.as_str().to_lowercase()),
+            except => format!("tags immutable except {}", except.join(", ")),
         }
     }
 
@@ -103,8 +112,8 @@ impl Records {
     ///
     /// # Errors
     /// [`Error::Exists`] when there is one of that name.
-    pub async fn add_repository(&self, new: NewRepository, now: Timestamp) -> Result<(), Error> {
-        self.metadata().write((new, now), add).await
+    pub async fn add_repository(&self, new: NewRepository, by: By) -> Result<(), Error> {
+        self.metadata().write((new, by), add).await
     }
 
     /// Removes a repository with all that is in it; invisible at once, and a new one of that name
@@ -113,13 +122,8 @@ impl Records {
     /// # Errors
     /// [`Error::RepositoryUnknown`] when it isn't there, [`Error::RepositoryNotEmpty`] when it holds
     /// images and they don't go too.
-    pub async fn remove_repository(
-        &self,
-        name: RepositoryName,
-        images: Images,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        self.metadata().write((name, images, now), remove).await
+    pub async fn remove_repository(&self, name: RepositoryName, images: Images, by: By) -> Result<(), Error> {
+        self.metadata().write((name, images, by), remove).await
     }
 }
 
@@ -176,26 +180,25 @@ fn show<'t>(tx: &'t mut Tx<'_>, name: &'t RepositoryName) -> BoxFuture<'t, Resul
     })
 }
 
-fn add<'t>(
-    tx: &'t mut Tx<'_>,
-    (new, now): &'t (NewRepository, Timestamp),
-) -> BoxFuture<'t, Result<(), Error>> {
+fn add<'t>(tx: &'t mut Tx<'_>, (new, by): &'t (NewRepository, By)) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let NewRepository { name, description, tags } = new;
         let sql =
             "INSERT INTO repositories (id, name, created_at, description, tag_mutability, tag_exclusions)
                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING id";
         let exclusions = tags.exclusions().join(" ");
-        let args = args![&new_id(), name, *now, description.as_ref(), tags.as_str(), &exclusions];
+        let args = args![&new_id(), name, by.at, description.as_ref(), tags.as_str(), &exclusions];
         tx.row(sql, args).await?.ok_or_else(|| Error::Exists(format!("repository {name}")))?;
         tx.changed(Change::Repository(name.clone()));
-        Ok(())
+        let detail = Some(tags.in_words());
+        let deed = Deed { action: "repo.create", repository: Some(name), detail, ..Deed::default() };
+        Ok(note(tx, &by.actor, by.at, deed).await?)
     })
 }
 
 fn remove<'t>(
     tx: &'t mut Tx<'_>,
-    (name, images, now): &'t (RepositoryName, Images, Timestamp),
+    (name, images, by): &'t (RepositoryName, Images, By),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let repository = repositories::get(tx, name).await?;
@@ -203,9 +206,10 @@ fn remove<'t>(
         if *images == Images::None && tx.row(sql, args![&repository]).await?.is_some() {
             return Err(Error::RepositoryNotEmpty(name.clone()));
         }
-        tx.run("UPDATE repositories SET deleted_at = $2 WHERE id = $1", args![&repository, *now]).await?;
-        uploads::end_all_of(tx, name, *now).await?;
+        tx.run("UPDATE repositories SET deleted_at = $2 WHERE id = $1", args![&repository, by.at]).await?;
+        uploads::end_all_of(tx, name, by.at).await?;
         tx.changed(Change::Repository(name.clone()));
-        Ok(())
+        let deed = Deed { action: "repo.rm", repository: Some(name), ..Deed::default() };
+        Ok(note(tx, &by.actor, by.at, deed).await?)
     })
 }

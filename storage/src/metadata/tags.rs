@@ -3,6 +3,7 @@
 use berth_oci::{Digest, RepositoryName, Tag};
 use futures_util::future::BoxFuture;
 
+use super::audit::{Deed, note};
 use super::{Change, Tx, args, repositories, settings};
 use crate::error::{Error, Fault};
 use crate::{Actor, Timestamp};
@@ -17,8 +18,9 @@ pub(crate) struct Tagging<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// Lets `tag` name the manifest, and writes down that it does.
-pub(crate) async fn set(tx: &mut Tx<'_>, tag: &Tag, tagging: &Tagging<'_>) -> Result<(), Error> {
+/// Lets `tag` name the manifest, and remembers that it does; gives the one it named before, if it
+/// was another.
+pub(crate) async fn set(tx: &mut Tx<'_>, tag: &Tag, tagging: &Tagging<'_>) -> Result<Option<Digest>, Error> {
     let Tagging { name, repository, digest, actor, now } = tagging;
     let sql = "SELECT digest FROM tags WHERE repository_id = $1 AND name = $2";
     let before: Option<Digest> = match tx.row(sql, args![*repository, tag]).await? {
@@ -26,7 +28,7 @@ pub(crate) async fn set(tx: &mut Tx<'_>, tag: &Tag, tagging: &Tagging<'_>) -> Re
         None => None,
     };
     if before.as_ref() == Some(*digest) {
-        return Ok(());
+        return Ok(None);
     }
     if before.is_some() && !settings::tags_of(tx, repository).await?.may_move(tag) {
         return Err(Error::TagImmutable { tag: tag.clone(), repository: (*name).clone() });
@@ -39,11 +41,11 @@ pub(crate) async fn set(tx: &mut Tx<'_>, tag: &Tag, tagging: &Tagging<'_>) -> Re
     let sql = "UPDATE manifests SET untagged_at = NULL
                WHERE repository_id = $1 AND digest = $2 AND untagged_at IS NOT NULL";
     tx.run(sql, args![*repository, *digest]).await?;
-    if let Some(before) = before {
-        note_untagged(tx, repository, &before, *now).await?;
+    if let Some(before) = &before {
+        note_untagged(tx, repository, before, *now).await?;
     }
     tx.changed(Change::Reference((*name).clone(), tag.as_str().to_owned()));
-    Ok(())
+    Ok(before)
 }
 
 async fn remember(
@@ -89,8 +91,12 @@ pub(crate) fn delete<'t>(tx: &'t mut Tx<'_>, delete: &'t DeleteTag) -> BoxFuture
         let sql = "DELETE FROM tags WHERE repository_id = $1 AND name = $2 RETURNING digest";
         let Some(row) = tx.row(sql, args![&repository, tag]).await? else { return Ok(false) };
         remember(tx, &repository, tag, None, actor, *now).await?;
-        note_untagged(tx, &repository, &row.parsed(0)?, *now).await?;
+        let digest: Digest = row.parsed(0)?;
+        note_untagged(tx, &repository, &digest, *now).await?;
         tx.changed(Change::Reference(name.clone(), tag.as_str().to_owned()));
+        let (tags, digest) = (std::slice::from_ref(tag), Some(&digest));
+        let deed = Deed { action: "tag.delete", repository: Some(name), digest, tags, ..Deed::default() };
+        note(tx, actor, *now, deed).await?;
         Ok(true)
     })
 }
@@ -101,16 +107,18 @@ pub(crate) async fn all_of(tx: &mut Tx<'_>, repository: &str, digest: &Digest) -
     tx.rows(sql, args![repository, digest]).await?.iter().map(|row| row.parsed(0)).collect()
 }
 
-/// Removes every tag of a manifest.
-pub(crate) async fn delete_all_of(tx: &mut Tx<'_>, tagging: &Tagging<'_>) -> Result<(), Fault> {
+/// Removes every tag of a manifest; gives which there were.
+pub(crate) async fn delete_all_of(tx: &mut Tx<'_>, tagging: &Tagging<'_>) -> Result<Vec<Tag>, Fault> {
     let Tagging { name, repository, digest, actor, now } = tagging;
     let sql = "DELETE FROM tags WHERE repository_id = $1 AND digest = $2 RETURNING name";
+    let mut gone = Vec::new();
     for row in tx.rows(sql, args![*repository, *digest]).await? {
         let tag: Tag = row.parsed(0)?;
         remember(tx, repository, &tag, None, actor, *now).await?;
         tx.changed(Change::Reference((*name).clone(), tag.as_str().to_owned()));
+        gone.push(tag);
     }
-    Ok(())
+    Ok(gone)
 }
 
 /// The tags after `last`, in order, at most `limit`; none when there is no such repository.

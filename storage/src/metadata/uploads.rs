@@ -4,6 +4,7 @@ use berth_oci::{Digest, Hasher, HasherState, RepositoryName};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use super::audit::{Deed, note};
 use super::blobs::{self, Arrival};
 use super::{Row, Tx, args, condemned, repositories};
 use crate::error::{Error, Fault};
@@ -202,7 +203,9 @@ pub(crate) fn finish<'t>(tx: &'t mut Tx<'_>, finish: &'t Finish) -> BoxFuture<'t
         let arrival = Arrival { digest, size: finish.size, location: &finish.location, now: *now };
         blobs::insert(tx, &arrival).await?;
         blobs::grant(tx, &repository, digest, *now).await?;
-        Ok(())
+        let (repository, digest) = (Some(&finish.repository), Some(digest));
+        let deed = Deed { action: "blob.put", repository, digest, ..Deed::default() };
+        Ok(note(tx, &finish.actor, *now, deed).await?)
     })
 }
 

@@ -5,7 +5,7 @@ use berth_oci::{Digest, RepositoryName};
 use super::{Creation, Registry, fault};
 use crate::error::Error;
 use crate::metadata::blobs::{self, Mount};
-use crate::{Actor, BlobStore, ByteRange, ByteStream, Location};
+use crate::{Actor, BlobStore, By, ByteRange, ByteStream, Location};
 
 /// A blob that a repository may show.
 #[derive(Debug, Clone)]
@@ -88,7 +88,13 @@ impl<B: BlobStore> Registry<B> {
     ///
     /// # Errors
     /// [`Error::BlobUnknown`] when it isn't there, [`Error::BlobInUse`] while a manifest names it.
-    pub async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<(), Error> {
-        self.metadata().write((repository.clone(), digest.clone()), blobs::delete).await
+    pub async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let by = By { actor: actor.clone(), at: self.now() };
+        self.metadata().write((repository.clone(), digest.clone(), by), blobs::delete).await
     }
 }

@@ -90,6 +90,10 @@ impl From<Referrer> for Descriptor {
 pub struct RegistryOptions {
     /// How long an upload session lives after its last byte.
     pub uploads_expire_after: Duration,
+    /// How long the audit's records are kept.
+    pub audit_keep: Duration,
+    /// How many of the audit's records are kept.
+    pub audit_most: u64,
     /// How much memory the manifest cache may take, in bytes.
     pub manifest_cache_bytes: u64,
     /// The present moment.
@@ -112,6 +116,8 @@ struct Shared<B> {
     clock: Clock,
     telemetry: Arc<dyn Telemetry>,
     uploads_expire_after: Duration,
+    audit_keep: Duration,
+    audit_most: u64,
     upload_buffers: BufferBudget,
 }
 
@@ -153,6 +159,8 @@ impl<B: BlobStore> Registry<B> {
                 clock: options.clock,
                 telemetry: options.telemetry,
                 uploads_expire_after: options.uploads_expire_after,
+                audit_keep: options.audit_keep,
+                audit_most: options.audit_most,
                 upload_buffers: BufferBudget::new(UPLOAD_BUFFERS),
             }),
         })

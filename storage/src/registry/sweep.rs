@@ -1,15 +1,19 @@
-//! What nobody needs any more goes: expired upload sessions, and bytes without a name.
+//! What nobody needs any more goes: expired upload sessions, bytes without a name, and what is too
+//! much of the audit.
 
 use tracing::warn;
 
 use super::Registry;
 use crate::error::{Error, Fault};
+use crate::metadata::audit::{self, Trim};
 use crate::metadata::condemned::{self, Remains};
 use crate::metadata::uploads;
 use crate::{BlobStore, Staged};
 
 /// How many items one step takes.
 const STEP: u64 = 100;
+/// How many records of the audit one step looks at: a millisecond or two of the database's writer.
+const AUDIT_STEP: u64 = 500;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,10 +22,12 @@ pub struct Swept {
     pub expired_uploads: u64,
     /// Places in the blob store that were cleared.
     pub removed: u64,
+    /// Records of the audit that were too old or too many.
+    pub audit_records: u64,
 }
 
 impl<B: BlobStore> Registry<B> {
-    /// Ends expired upload sessions and removes condemned bytes, all that is due now.
+    /// Ends expired upload sessions, trims the audit and removes condemned bytes, all that is due now.
     ///
     /// One item that can't be removed is tried again later and never stops the others.
     ///
@@ -37,6 +43,7 @@ impl<B: BlobStore> Registry<B> {
                 break;
             }
         }
+        swept.audit_records = self.trim_audit().await?;
         loop {
             let due = self.metadata().scan((now, STEP), condemned::due).await?;
             let mut gone = Vec::with_capacity(due.len());
@@ -55,6 +62,19 @@ impl<B: BlobStore> Registry<B> {
             }
             if (due.len() as u64) < STEP {
                 return Ok(swept);
+            }
+        }
+    }
+
+    async fn trim_audit(&self) -> Result<u64, Error> {
+        let mut gone = 0;
+        loop {
+            let since = self.now().before(self.shared.audit_keep);
+            let trim = Trim { since, most: self.shared.audit_most, step: AUDIT_STEP };
+            let now_gone = self.metadata().write(trim, audit::trim).await?;
+            gone += now_gone;
+            if now_gone < AUDIT_STEP {
+                return Ok(gone);
             }
         }
     }

@@ -43,6 +43,8 @@ pub fn digest_of(bytes: &[u8]) -> Digest {
 pub fn options(clock: &TestClock) -> RegistryOptions {
     RegistryOptions {
         uploads_expire_after: Duration::from_secs(3600),
+        audit_keep: Duration::from_secs(90 * 24 * 3600),
+        audit_most: 1_000_000,
         manifest_cache_bytes: 1 << 20,
         clock: clock.clock(),
         observer: Arc::new(|_| {}),

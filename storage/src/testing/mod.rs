@@ -59,6 +59,7 @@ mod tests {
         assert_every_clause_is_stamped(blob_store, blob_store);
         let metadata = include_str!("metadata/mod.rs");
         for clauses in [
+            include_str!("metadata/audit.rs"),
             include_str!("metadata/blobs.rs"),
             include_str!("metadata/listings.rs"),
             include_str!("metadata/manifests.rs"),

@@ -44,13 +44,13 @@ impl GroupArgs {
                 remote.tell(&tried, Method::POST, "/groups", Some(&json!({ "name": name }))).await
             }
             (Target::Offline(offline), Command::Add { name }) => {
-                offline.directory().add_group(name).await.map_err(failed)
+                offline.directory().add_group(name, offline.actor()).await.map_err(failed)
             }
             (Target::Remote(remote), Command::Rm { name }) => {
                 remote.tell(&tried, Method::DELETE, &format!("/groups/{name}"), None::<&()>).await
             }
             (Target::Offline(offline), Command::Rm { name }) => {
-                offline.directory().remove_group(name).await.map_err(failed)
+                offline.directory().remove_group(name, offline.actor()).await.map_err(failed)
             }
             (Target::Remote(remote), Command::List(format)) => {
                 print(*format, &remote.get::<Vec<Group>>(&tried, "/groups").await?)
@@ -64,7 +64,7 @@ impl GroupArgs {
                 remote.tell(&tried, Method::DELETE, &path, None::<&()>).await
             }
             (Target::Offline(offline), Command::Leave { group, user }) => {
-                offline.directory().leave_group(group, user).await.map_err(failed)
+                offline.directory().leave_group(group, user, offline.actor()).await.map_err(failed)
             }
         }
     }
@@ -84,8 +84,7 @@ fn joining(group: &GroupName, user: &UserName) -> String {
     format!("putting {user} into the group {group}")
 }
 
-/// Puts a user into a group.
-pub(super) async fn join(target: &Target, group: &GroupName, user: &UserName) -> Result<(), Failure> {
+async fn join(target: &Target, group: &GroupName, user: &UserName) -> Result<(), Failure> {
     let tried = joining(group, user);
     match target {
         Target::Remote(remote) => {
@@ -93,7 +92,7 @@ pub(super) async fn join(target: &Target, group: &GroupName, user: &UserName) ->
             remote.tell(&tried, Method::PUT, &path, None::<&()>).await
         }
         Target::Offline(offline) => {
-            let joined = offline.directory().join_group(group, user).await;
+            let joined = offline.directory().join_group(group, user, offline.actor()).await;
             joined.map_err(|error| Failure::new(&tried, error))
         }
     }

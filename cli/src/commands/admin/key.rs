@@ -88,7 +88,7 @@ impl KeyArgs {
                         remote.tell(&tried, Method::DELETE, &format!("/keys/{id}"), None::<&()>).await
                     }
                     Target::Offline(offline) => {
-                        let removed = offline.directory().remove_access_key(id, None).await;
+                        let removed = offline.directory().remove_access_key(id, None, offline.actor()).await;
                         removed.map_err(|error| Failure::new(&tried, error))
                     }
                 }
@@ -117,7 +117,8 @@ impl CreateArgs {
                     let wrong = "nobody is logged in to a data folder; say whose it will be with --user";
                     return Err(Failure::new(&tried, wrong));
                 };
-                let made = offline.directory().add_access_key(user, self.name.clone(), self.expires).await;
+                let (name, actor) = (self.name.clone(), offline.actor());
+                let made = offline.directory().add_access_key(user, name, self.expires, actor).await;
                 let made = made.map_err(|error| Failure::new(&tried, error))?;
                 Made { key: made.key, secret: made.secret.expose_secret().to_owned() }
             }

@@ -9,13 +9,17 @@ use berth_auth::{Action, Context, Transport, UserName};
 use berth_oci::RepositoryName;
 use berth_server::config::{Config, Flags};
 use berth_server::metrics::Metrics;
-use berth_server::{Directory, Error, Explanation, Store};
+use berth_server::{Actor, Directory, Error, Explanation, Store};
 
 use crate::failure::Failure;
+
+/// What the audit calls whoever works on a stopped server's folder.
+const WHO: &str = "berth admin --data";
 
 /// A stopped server's store, locked while this lives.
 pub(super) struct Offline {
     store: Store,
+    actor: Actor,
 }
 
 impl Offline {
@@ -29,11 +33,16 @@ impl Offline {
             Config::load(None, std::iter::empty(), flags).map_err(|error| Failure::new(tried(), error))?;
         let store = Store::open(&config, Arc::new(Metrics::new())).await;
         let store = store.map_err(|error| Failure::new("opening a stopped server's store", error))?;
-        Ok(Self { store })
+        Ok(Self { store, actor: Actor { user: Some(WHO.into()), ..Actor::default() } })
     }
 
     pub(super) const fn directory(&self) -> &Directory {
         &self.store.directory
+    }
+
+    /// Who does this, as it is written down.
+    pub(super) const fn actor(&self) -> &Actor {
+        &self.actor
     }
 
     /// What would come of a request made now, over TLS.

@@ -123,7 +123,8 @@ impl PolicyArgs {
                         remote.tell(&tried, Method::POST, &path_of(&holder), Some(&args.body())).await
                     }
                     Target::Offline(offline) => {
-                        let attached = offline.directory().attach(&holder, &args.attachment(&tried)?).await;
+                        let (attachment, actor) = (args.attachment(&tried)?, offline.actor());
+                        let attached = offline.directory().attach(&holder, &attachment, actor).await;
                         attached.map_err(|error| Failure::new(&tried, error))
                     }
                 }
@@ -136,7 +137,8 @@ impl PolicyArgs {
                         remote.tell(&tried, Method::DELETE, &path_of(&holder), Some(&args.body())).await
                     }
                     Target::Offline(offline) => {
-                        let detached = offline.directory().detach(&holder, &args.attachment(&tried)?).await;
+                        let (attachment, actor) = (args.attachment(&tried)?, offline.actor());
+                        let detached = offline.directory().detach(&holder, &attachment, actor).await;
                         detached.map_err(|error| Failure::new(&tried, error))
                     }
                 }
@@ -177,7 +179,7 @@ async fn put(target: &Target, name: &PolicyName, file: &Path) -> Result<(), Fail
     match target {
         Target::Remote(remote) => remote.put_text(&tried, &format!("/policies/{name}"), document).await,
         Target::Offline(offline) => {
-            let put = offline.directory().put_policy(name, document).await;
+            let put = offline.directory().put_policy(name, document, offline.actor()).await;
             put.map_err(|error| Failure::new(&tried, error))
         }
     }
@@ -215,8 +217,10 @@ async fn remove(target: &Target, name: &PolicyName) -> Result<(), Failure> {
         Target::Remote(remote) => {
             remote.tell(&tried, Method::DELETE, &format!("/policies/{name}"), None::<&()>).await
         }
-        Target::Offline(offline) => {
-            offline.directory().remove_policy(name).await.map_err(|error| Failure::new(&tried, error))
-        }
+        Target::Offline(offline) => offline
+            .directory()
+            .remove_policy(name, offline.actor())
+            .await
+            .map_err(|error| Failure::new(&tried, error)),
     }
 }

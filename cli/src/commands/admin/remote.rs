@@ -23,6 +23,22 @@ struct Problem {
     detail: String,
 }
 
+/// Why there is no answer that one could use.
+pub(super) enum Unheard {
+    /// The server can't be reached, or fails, for now.
+    Away(Failure),
+    /// It answered, and will not answer otherwise.
+    Refused(Failure),
+}
+
+impl From<Unheard> for Failure {
+    fn from(unheard: Unheard) -> Self {
+        match unheard {
+            Unheard::Away(failure) | Unheard::Refused(failure) => failure,
+        }
+    }
+}
+
 impl Remote {
     pub(super) fn new(server: Option<&RegistryAddress>, args: &ConnectionArgs) -> Result<Self, Failure> {
         let credentials = Credentials::of_this_user().map_err(|error| finding(&error))?;
@@ -44,8 +60,15 @@ impl Remote {
 
     /// Asks for something and reads the answer.
     pub(super) async fn get<T: DeserializeOwned>(&self, tried: &str, path: &str) -> Result<T, Failure> {
-        let answer = self.send(tried, self.request(tried, Method::GET, path)?).await?;
-        answer.json().await.map_err(|error| Failure::new(tried, self.connection.describe(&error)))
+        Ok(self.hear(tried, path).await?)
+    }
+
+    /// The same, for who would ask again.
+    pub(super) async fn hear<T: DeserializeOwned>(&self, tried: &str, path: &str) -> Result<T, Unheard> {
+        let request = self.request(tried, Method::GET, path).map_err(Unheard::Refused)?;
+        let answer = self.send(tried, request).await?;
+        let broken = |error| Unheard::Away(Failure::new(tried, self.connection.describe(&error)));
+        answer.json().await.map_err(broken)
     }
 
     /// Asks for a text and gives it as it is.
@@ -66,7 +89,8 @@ impl Remote {
         if let Some(body) = body {
             request = request.json(body);
         }
-        self.send(tried, request).await.map(drop)
+        self.send(tried, request).await?;
+        Ok(())
     }
 
     /// Sends something and reads the answer.
@@ -83,7 +107,8 @@ impl Remote {
 
     /// Sends a text as it is.
     pub(super) async fn put_text(&self, tried: &str, path: &str, text: String) -> Result<(), Failure> {
-        self.send(tried, self.request(tried, Method::PUT, path)?.body(text)).await.map(drop)
+        self.send(tried, self.request(tried, Method::PUT, path)?.body(text)).await?;
+        Ok(())
     }
 
     fn request(&self, tried: &str, method: Method, path: &str) -> Result<RequestBuilder, Failure> {
@@ -101,9 +126,10 @@ impl Remote {
         }
     }
 
-    async fn send(&self, tried: &str, request: RequestBuilder) -> Result<Response, Failure> {
+    async fn send(&self, tried: &str, request: RequestBuilder) -> Result<Response, Unheard> {
         let sent = request.send().await;
-        let answer = sent.map_err(|error| Failure::new(tried, self.connection.describe(&error)))?;
+        let away = |error| Unheard::Away(Failure::new(tried, self.connection.describe(&error)));
+        let answer = sent.map_err(away)?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
@@ -112,7 +138,8 @@ impl Remote {
             Ok(problem) => problem.detail,
             Err(_) => format!("the server answered {status}; is it a berth server?"),
         };
-        Err(Failure::new(tried, wrong))
+        let failure = Failure::new(tried, wrong);
+        Err(if status.is_server_error() { Unheard::Away(failure) } else { Unheard::Refused(failure) })
     }
 }
 

@@ -131,7 +131,8 @@ impl RepoArgs {
                     }
                     Target::Offline(offline) => {
                         let images = if *force { Images::Removed } else { Images::None };
-                        let removed = offline.directory().remove_repository(name, images).await;
+                        let removed =
+                            offline.directory().remove_repository(name, images, offline.actor()).await;
                         removed.map_err(|error| Failure::new(&tried, error))
                     }
                 }
@@ -176,7 +177,7 @@ impl CreateArgs {
                     TagMutability::Mutable
                 };
                 let new = NewRepository { name: name.clone(), description: description.clone(), tags };
-                let added = offline.directory().add_repository(new).await;
+                let added = offline.directory().add_repository(new, offline.actor()).await;
                 added.map_err(|error| Failure::new(&tried, error))
             }
         }
@@ -194,7 +195,8 @@ impl PolicyCommand {
                 match target {
                     Target::Remote(remote) => remote.put_text(&tried, &path, document).await,
                     Target::Offline(offline) => {
-                        let put = offline.directory().put_repository_policy(name, document).await;
+                        let put =
+                            offline.directory().put_repository_policy(name, document, offline.actor()).await;
                         put.map_err(|error| Failure::new(&tried, error))
                     }
                 }
@@ -215,7 +217,8 @@ impl PolicyCommand {
                 match target {
                     Target::Remote(remote) => remote.tell(&tried, Method::DELETE, &path, None::<&()>).await,
                     Target::Offline(offline) => {
-                        let removed = offline.directory().remove_repository_policy(name).await;
+                        let removed =
+                            offline.directory().remove_repository_policy(name, offline.actor()).await;
                         removed.map_err(|error| Failure::new(&tried, error))
                     }
                 }
@@ -230,9 +233,11 @@ async fn publish(target: &Target, name: &RepositoryName) -> Result<(), Failure> 
         Target::Remote(remote) => {
             remote.tell(&tried, Method::PUT, &format!("{}/public", path(name)), None::<&()>).await
         }
-        Target::Offline(offline) => {
-            offline.directory().publish(name).await.map_err(|error| Failure::new(&tried, error))
-        }
+        Target::Offline(offline) => offline
+            .directory()
+            .publish(name, offline.actor())
+            .await
+            .map_err(|error| Failure::new(&tried, error)),
     }
 }
 
@@ -242,8 +247,10 @@ async fn unpublish(target: &Target, name: &RepositoryName) -> Result<(), Failure
         Target::Remote(remote) => {
             remote.tell(&tried, Method::DELETE, &format!("{}/public", path(name)), None::<&()>).await
         }
-        Target::Offline(offline) => {
-            offline.directory().unpublish(name).await.map_err(|error| Failure::new(&tried, error))
-        }
+        Target::Offline(offline) => offline
+            .directory()
+            .unpublish(name, offline.actor())
+            .await
+            .map_err(|error| Failure::new(&tried, error)),
     }
 }

@@ -48,7 +48,7 @@ impl SigningKeyArgs {
                         remote.tell(tried, Method::POST, "/signing-keys", None::<&()>).await
                     }
                     Target::Offline(offline) => {
-                        let rotated = offline.directory().rotate_signing_key().await;
+                        let rotated = offline.directory().rotate_signing_key(offline.actor()).await;
                         rotated.map_err(|error| Failure::new(tried, error))
                     }
                 }

@@ -3,13 +3,13 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use berth_auth::{GroupName, Password, UserName};
-use berth_server::{AttachedPolicy, User};
+use berth_server::{AttachedPolicy, NewUser, User};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::{FormatArgs, Target, group, table};
+use super::{FormatArgs, Target, table};
 use crate::failure::Failure;
 use crate::output;
 
@@ -70,14 +70,7 @@ struct PasswordArgs {
 impl UserArgs {
     pub(super) async fn run(&self, target: &Target) -> Result<(), Failure> {
         match &self.command {
-            Command::Add { name, password, groups } => {
-                add(target, name, password).await?;
-                // The password, which may be new and shown only once, has been told by now.
-                for group in groups {
-                    group::join(target, group, name).await?;
-                }
-                Ok(())
-            }
+            Command::Add { name, password, groups } => add(target, name, password, groups).await,
             Command::List(format) => {
                 let users = match target {
                     Target::Remote(remote) => remote.get::<Vec<User>>("listing the users", "/users").await?,
@@ -113,16 +106,24 @@ pub(super) fn policies(policies: &[AttachedPolicy]) -> String {
     policies.iter().map(policy).collect::<Vec<_>>().join(", ")
 }
 
-async fn add(target: &Target, name: &UserName, args: &PasswordArgs) -> Result<(), Failure> {
+async fn add(
+    target: &Target,
+    name: &UserName,
+    args: &PasswordArgs,
+    groups: &[GroupName],
+) -> Result<(), Failure> {
     let tried = format!("adding the user {name}");
     let (password, origin) = args.read(&tried)?;
     match target {
         Target::Remote(remote) => {
-            let body = json!({ "name": name.as_str(), "password": password.secret().expose_secret() });
+            let password = password.secret().expose_secret();
+            let body = json!({ "name": name.as_str(), "password": password, "groups": groups });
             remote.tell(&tried, Method::POST, "/users", Some(&body)).await?;
         }
         Target::Offline(offline) => {
-            let added = offline.directory().add_user(name, password.clone(), &[]).await;
+            let (name, password, groups) = (name.clone(), password.clone(), groups.to_vec());
+            let new = NewUser { name, password, groups, policies: Vec::new() };
+            let added = offline.directory().add_user(new, offline.actor()).await;
             added.map_err(|error| Failure::new(&tried, error))?;
         }
     }
@@ -148,7 +149,7 @@ async fn change_password(target: &Target, name: &UserName, args: &PasswordArgs) 
             remote.tell(&tried, Method::PUT, &format!("/users/{name}/password"), Some(&body)).await?;
         }
         Target::Offline(offline) => {
-            let changed = offline.directory().set_password(name, password.clone()).await;
+            let changed = offline.directory().set_password(name, password.clone(), offline.actor()).await;
             changed.map_err(|error| Failure::new(&tried, error))?;
         }
     }
@@ -161,9 +162,11 @@ async fn disable(target: &Target, name: &UserName) -> Result<(), Failure> {
         Target::Remote(remote) => {
             remote.tell(&tried, Method::PUT, &format!("/users/{name}/disabled"), None::<&()>).await
         }
-        Target::Offline(offline) => {
-            offline.directory().disable_user(name).await.map_err(|error| Failure::new(&tried, error))
-        }
+        Target::Offline(offline) => offline
+            .directory()
+            .disable_user(name, offline.actor())
+            .await
+            .map_err(|error| Failure::new(&tried, error)),
     }
 }
 
@@ -173,9 +176,11 @@ async fn enable(target: &Target, name: &UserName) -> Result<(), Failure> {
         Target::Remote(remote) => {
             remote.tell(&tried, Method::DELETE, &format!("/users/{name}/disabled"), None::<&()>).await
         }
-        Target::Offline(offline) => {
-            offline.directory().enable_user(name).await.map_err(|error| Failure::new(&tried, error))
-        }
+        Target::Offline(offline) => offline
+            .directory()
+            .enable_user(name, offline.actor())
+            .await
+            .map_err(|error| Failure::new(&tried, error)),
     }
 }
 
@@ -185,9 +190,11 @@ async fn remove(target: &Target, name: &UserName) -> Result<(), Failure> {
         Target::Remote(remote) => {
             remote.tell(&tried, Method::DELETE, &format!("/users/{name}"), None::<&()>).await
         }
-        Target::Offline(offline) => {
-            offline.directory().remove_user(name).await.map_err(|error| Failure::new(&tried, error))
-        }
+        Target::Offline(offline) => offline
+            .directory()
+            .remove_user(name, offline.actor())
+            .await
+            .map_err(|error| Failure::new(&tried, error)),
     }
 }
 

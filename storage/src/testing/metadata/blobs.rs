@@ -117,7 +117,7 @@ pub async fn a_deleted_blob_is_gone_from_its_repository_alone(make: impl Make) {
     let house = House::open(&make).await;
     let digest = house.push_blob("one", "content").await;
     house.mount("one", "other", &digest).await.unwrap();
-    house.registry.delete_blob(&name("one"), &digest).await.unwrap();
+    house.registry.delete_blob(&name("one"), &digest, &Actor::default()).await.unwrap();
     assert!(!house.shows("one", &digest).await);
     assert!(house.shows("other", &digest).await);
 }
@@ -126,9 +126,9 @@ pub async fn deleting_a_blob_that_is_not_there_says_so(make: impl Make) {
     let house = House::open(&make).await;
     let digest = house.push_blob("one", "content").await;
     house.push_blob("other", "something else").await;
-    house.registry.delete_blob(&name("one"), &digest).await.unwrap();
+    house.registry.delete_blob(&name("one"), &digest, &Actor::default()).await.unwrap();
     for repository in ["one", "other", "nowhere"] {
-        let refused = house.registry.delete_blob(&name(repository), &digest).await;
+        let refused = house.registry.delete_blob(&name(repository), &digest, &Actor::default()).await;
         assert!(matches!(refused, Err(Error::BlobUnknown(unknown)) if unknown == digest), "{repository}");
     }
 }
@@ -137,7 +137,7 @@ pub async fn a_blob_that_a_manifest_names_is_not_deleted(make: impl Make) {
     let house = House::open(&make).await;
     let image = push_image(&house.registry, &name("one"), &[b"config", b"layer"], &["latest"]).await.unwrap();
     for bytes in [&b"config"[..], b"layer"] {
-        let refused = house.registry.delete_blob(&name("one"), &digest_of(bytes)).await;
+        let refused = house.registry.delete_blob(&name("one"), &digest_of(bytes), &Actor::default()).await;
         let Err(Error::BlobInUse { blob, manifest }) = refused else { panic!("{refused:?}") };
         assert_eq!((blob, manifest), (digest_of(bytes), image.digest()));
         assert!(house.shows("one", &digest_of(bytes)).await);
@@ -151,10 +151,10 @@ pub async fn a_blob_that_only_deleted_manifests_name_is_deleted(make: impl Make)
     let second = push_image(&house.registry, &one, &[b"layer", b"other"], &["other"]).await.unwrap();
     let layer = digest_of(b"layer");
     house.registry.delete_manifest(&one, &reference(first.digest().as_str()), &actor).await.unwrap();
-    let refused = house.registry.delete_blob(&one, &layer).await;
+    let refused = house.registry.delete_blob(&one, &layer, &Actor::default()).await;
     assert!(matches!(refused, Err(Error::BlobInUse { manifest, .. }) if manifest == second.digest()));
     house.registry.delete_manifest(&one, &reference(second.digest().as_str()), &actor).await.unwrap();
-    house.registry.delete_blob(&one, &layer).await.unwrap();
+    house.registry.delete_blob(&one, &layer, &Actor::default()).await.unwrap();
     assert!(!house.shows("one", &layer).await);
 }
 

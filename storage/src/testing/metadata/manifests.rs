@@ -151,7 +151,7 @@ pub async fn a_blob_that_comes_later_is_held_by_the_manifests_that_waited(make: 
     house.put_sparse(&sparse).await;
     let config = push_blob(&house.registry, &name("app"), b"config").await.unwrap();
     assert_eq!(house.words("SELECT blob FROM manifest_blobs").await, [Some(config.to_string())]);
-    let refused = house.registry.delete_blob(&name("app"), &config).await;
+    let refused = house.registry.delete_blob(&name("app"), &config, &Actor::default()).await;
     assert!(matches!(refused, Err(Error::BlobInUse { manifest, .. }) if manifest == sparse.digest()));
 }
 
@@ -169,7 +169,7 @@ pub async fn a_child_may_be_a_blob(make: impl Make) {
     let blob = push_blob(&house.registry, &name("app"), b"cache").await.unwrap();
     let index = index(&[missing(&blob)]);
     house.put(&index, &["cache"]).await.unwrap();
-    let refused = house.registry.delete_blob(&name("app"), &blob).await;
+    let refused = house.registry.delete_blob(&name("app"), &blob, &Actor::default()).await;
     assert!(matches!(refused, Err(Error::BlobInUse { manifest, .. }) if manifest == index.digest()));
 }
 
@@ -347,7 +347,7 @@ pub async fn a_deleted_manifest_comes_back_when_it_is_pushed_again(make: impl Ma
     {
         assert_eq!(house.leads_to(what).await, expected, "{what}");
     }
-    let refused = house.registry.delete_blob(&name("app"), &digest_of(b"config")).await;
+    let refused = house.registry.delete_blob(&name("app"), &digest_of(b"config"), &Actor::default()).await;
     assert!(matches!(refused, Err(Error::BlobInUse { .. })), "{refused:?}");
 }
 

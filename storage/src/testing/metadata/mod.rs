@@ -4,6 +4,7 @@
 //! next process.
 #![expect(missing_docs, reason = "a clause's name is its sentence")]
 
+pub mod audit;
 pub mod blobs;
 pub mod listings;
 pub mod manifests;
@@ -19,7 +20,7 @@ use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use super::{TestClock, options};
-use crate::{Change, Error, LocalBlobStore, Registry, RegistryOptions};
+use crate::{Actor, By, Change, Error, LocalBlobStore, Registry, RegistryOptions};
 
 /// Opens the registry of a folder, on one engine.
 pub trait Make: AsyncFn(PathBuf, RegistryOptions) -> Result<Registry<LocalBlobStore>, Error> {}
@@ -36,8 +37,12 @@ struct House {
 
 impl House {
     async fn open(make: &impl Make) -> Self {
+        Self::with(make, |_| {}).await
+    }
+
+    async fn with(make: &impl Make, adjust: impl FnOnce(&mut RegistryOptions)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self::of(make, folder, TestClock::new(), |_| {}).await.expect("a new registry opens")
+        Self::of(make, folder, TestClock::new(), adjust).await.expect("a new registry opens")
     }
 
     /// The next process on the same folder.
@@ -69,6 +74,11 @@ impl House {
     /// What was told since this was asked last.
     fn told(&self) -> Vec<Change> {
         std::mem::take(&mut *self.changes.lock())
+    }
+
+    /// Somebody, now.
+    fn by(&self) -> By {
+        By { actor: Actor::default(), at: self.clock.now() }
     }
 
     /// One number that a statement finds.
@@ -187,6 +197,7 @@ macro_rules! metadata_suite {
         $crate::stamp_clauses! { $make, metadata::records:
             an_identity_is_found_by_id_and_by_name
             a_name_that_is_taken_is_refused_and_changes_nothing
+            an_identity_for_a_missing_group_or_policy_is_not_made
             identities_are_listed_in_order_of_name
             a_changed_password_ends_what_was_issued_before
             a_removed_identity_takes_all_that_hangs_on_it
@@ -202,6 +213,22 @@ macro_rules! metadata_suite {
             signing_keys_are_listed_newest_first
             a_rotated_signing_key_retires_the_one_before_until_it_is_removed
             a_fact_is_noted_once_and_kept
+        }
+        $crate::stamp_clauses! { $make, metadata::audit:
+            a_push_is_written_down_with_who_did_it_and_whence
+            a_moved_tag_is_written_down_with_what_it_named_before
+            what_is_deleted_is_written_down_with_its_tags
+            a_mounted_blob_is_written_down_with_its_source
+            every_change_of_who_may_do_what_is_written_down
+            every_change_of_a_repository_is_written_down
+            what_changed_nothing_is_not_written_down
+            a_unit_that_failed_leaves_no_record
+            refusals_are_written_down_as_such
+            the_audit_is_read_page_by_page_in_the_order_of_writing
+            the_audit_is_read_since_a_moment_whatever_order_it_was_written_in
+            records_that_are_too_old_are_trimmed
+            records_that_are_too_many_are_trimmed_the_oldest_first
+            the_newest_record_stays_so_that_no_id_is_given_twice
         }
     };
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::{House, Make};
-use crate::{AccessKeyRecord, AttachmentRecord, Change, Error, RefreshTokenRecord, SigningKeyRecord};
+use crate::{
+    AccessKeyRecord, Actor, AttachmentRecord, Change, Error, NewIdentity, PolicyOrigin, RefreshTokenRecord,
+    SigningKeyRecord,
+};
 
 impl House {
     async fn add(&self, name: &str) -> String {
-        let (records, password) = (self.registry.records(), format!("hash of {name}"));
-        let attachments = vec![attachment("reader", "team-a/")];
-        records.add_identity(name.to_owned(), password, attachments, self.clock.now()).await.unwrap()
+        self.registry.records().add_identity(new(name), self.by()).await.unwrap()
     }
 
     async fn add_token(&self, hash: &str, identity: &str, lives: Duration) -> Result<(), Error> {
@@ -23,7 +24,7 @@ impl House {
         self.registry.records().add_refresh_token(token, self.clock.now()).await
     }
 
-    async fn add_key(&self, id: &str, identity: &str) -> Result<(), Error> {
+    pub(super) async fn add_key(&self, id: &str, identity: &str) -> Result<(), Error> {
         let key = AccessKeyRecord {
             id: id.to_owned(),
             identity_id: identity.to_owned(),
@@ -34,7 +35,7 @@ impl House {
             expires_at: None,
             used_at: None,
         };
-        self.registry.records().add_access_key(key).await
+        self.registry.records().add_access_key(key, &Actor::default()).await
     }
 
     async fn key(&self, id: &str) -> Option<AccessKeyRecord> {
@@ -43,6 +44,15 @@ impl House {
 
     async fn token(&self, hash: &str) -> Option<RefreshTokenRecord> {
         self.registry.records().refresh_token(hash.to_owned(), self.clock.now()).await.unwrap()
+    }
+}
+
+fn new(name: &str) -> NewIdentity {
+    NewIdentity {
+        name: name.to_owned(),
+        password: format!("hash of {name}"),
+        attachments: vec![(attachment("reader", "team-a/"), PolicyOrigin::Shipped)],
+        groups: vec![],
     }
 }
 
@@ -76,12 +86,33 @@ pub async fn a_name_that_is_taken_is_refused_and_changes_nothing(make: impl Make
     let id = house.add("alice").await;
     house.told();
     let records = house.registry.records();
-    let again = records.add_identity("alice".to_owned(), "other".to_owned(), vec![], house.clock.now()).await;
+    let again =
+        records.add_identity(NewIdentity { password: "other".to_owned(), ..new("alice") }, house.by()).await;
     assert!(matches!(again, Err(Error::Exists(_))), "{again:?}");
     assert_eq!(house.told(), []);
     let found = records.identity_named("alice".to_owned()).await.unwrap().unwrap();
     assert_eq!((found.id, found.password), (id, "hash of alice".to_owned()));
     assert_eq!(house.number("SELECT COUNT(*) FROM attachments").await, 1);
+}
+
+pub async fn an_identity_for_a_missing_group_or_policy_is_not_made(make: impl Make) {
+    let house = House::open(&make).await;
+    let records = house.registry.records();
+    let in_group = NewIdentity { groups: vec!["nowhere".to_owned()], ..new("alice") };
+    let own = vec![(attachment("own", ""), PolicyOrigin::Kept)];
+    for new in [in_group, NewIdentity { attachments: own, ..new("alice") }] {
+        let refused = records.add_identity(new, house.by()).await;
+        assert!(matches!(refused, Err(Error::Missing(_))), "{refused:?}");
+        assert!(records.identity_named("alice".to_owned()).await.unwrap().is_none());
+    }
+    assert_eq!(house.told(), []);
+    records.add_group("team".to_owned(), house.by()).await.unwrap();
+    records.put_policy("own".to_owned(), "{}".to_owned(), house.by()).await.unwrap();
+    let own = vec![(attachment("own", ""), PolicyOrigin::Kept)];
+    let alice = NewIdentity { groups: vec!["team".to_owned()], attachments: own, ..new("alice") };
+    let id = records.add_identity(alice, house.by()).await.unwrap();
+    let found = records.identity(id).await.unwrap().unwrap();
+    assert_eq!((found.attachments, found.groups.len()), (vec![attachment("own", "")], 1));
 }
 
 pub async fn identities_are_listed_in_order_of_name(make: impl Make) {
@@ -101,7 +132,7 @@ pub async fn a_changed_password_ends_what_was_issued_before(make: impl Make) {
     house.add_token("of bob", &bob, HOUR).await.unwrap();
     house.clock.advance(Duration::from_secs(1));
     let records = house.registry.records();
-    records.set_password(alice.clone(), "new".to_owned(), house.clock.now()).await.unwrap();
+    records.set_password(alice.clone(), "new".to_owned(), house.by()).await.unwrap();
     let found = records.identity(alice).await.unwrap().unwrap();
     assert_eq!((found.password.as_str(), found.credentials_changed_at), ("new", house.clock.now()));
     assert!(found.created_at < found.credentials_changed_at);
@@ -114,7 +145,7 @@ pub async fn a_removed_identity_takes_all_that_hangs_on_it(make: impl Make) {
     let (alice, bob) = (house.add("alice").await, house.add("bob").await);
     house.add_token("of alice", &alice, HOUR).await.unwrap();
     house.add_token("of bob", &bob, HOUR).await.unwrap();
-    house.registry.records().remove_identity(alice.clone()).await.unwrap();
+    house.registry.records().remove_identity(alice.clone(), house.by()).await.unwrap();
     assert!(house.registry.records().identity(alice.clone()).await.unwrap().is_none());
     assert!(house.token("of alice").await.is_none());
     assert!(house.token("of bob").await.is_some());
@@ -127,7 +158,10 @@ pub async fn attaching_twice_changes_nothing(make: impl Make) {
     let id = house.add("alice").await;
     let records = house.registry.records();
     for prefix in ["", "team-b/", "", "team-a/"] {
-        records.attach(id.clone(), attachment("reader", prefix)).await.unwrap();
+        records
+            .attach(id.clone(), attachment("reader", prefix), PolicyOrigin::Shipped, house.by())
+            .await
+            .unwrap();
     }
     let found = records.identity(id).await.unwrap().unwrap();
     assert_eq!(found.attachments, ["", "team-a/", "team-b/"].map(|prefix| attachment("reader", prefix)));
@@ -138,21 +172,21 @@ pub async fn what_was_not_attached_is_not_detached(make: impl Make) {
     let id = house.add("alice").await;
     let records = house.registry.records();
     for (policy, prefix) in [("reader", ""), ("reader", "team-a"), ("admin", "team-a/")] {
-        let refused = records.detach(id.clone(), attachment(policy, prefix)).await;
+        let refused = records.detach(id.clone(), attachment(policy, prefix), house.by()).await;
         assert!(matches!(refused, Err(Error::Missing(_))), "{policy} {prefix}");
     }
-    records.detach(id.clone(), attachment("reader", "team-a/")).await.unwrap();
+    records.detach(id.clone(), attachment("reader", "team-a/"), house.by()).await.unwrap();
     assert_eq!(records.identity(id).await.unwrap().unwrap().attachments, []);
 }
 
 pub async fn what_is_missing_is_said_to_be_missing(make: impl Make) {
     let house = House::open(&make).await;
-    let (records, nobody, now) = (house.registry.records(), || "nobody".to_owned(), house.clock.now());
+    let (records, nobody) = (house.registry.records(), || "nobody".to_owned());
     let refused = [
-        records.set_password(nobody(), "new".to_owned(), now).await,
-        records.remove_identity(nobody()).await,
-        records.attach(nobody(), attachment("reader", "")).await,
-        records.detach(nobody(), attachment("reader", "")).await,
+        records.set_password(nobody(), "new".to_owned(), house.by()).await,
+        records.remove_identity(nobody(), house.by()).await,
+        records.attach(nobody(), attachment("reader", ""), PolicyOrigin::Shipped, house.by()).await,
+        records.detach(nobody(), attachment("reader", ""), house.by()).await,
     ];
     for (number, refused) in refused.into_iter().enumerate() {
         assert!(matches!(refused, Err(Error::Missing(_))), "{number}: {refused:?}");
@@ -165,16 +199,16 @@ pub async fn what_is_missing_is_said_to_be_missing(make: impl Make) {
 
 pub async fn every_change_of_who_may_do_what_is_told(make: impl Make) {
     let house = House::open(&make).await;
-    let (records, now) = (house.registry.records(), house.clock.now());
+    let records = house.registry.records();
     let id = house.add("alice").await;
     assert_eq!(house.told(), [Change::Directory]);
-    records.attach(id.clone(), attachment("admin", "")).await.unwrap();
+    records.attach(id.clone(), attachment("admin", ""), PolicyOrigin::Shipped, house.by()).await.unwrap();
     assert_eq!(house.told(), [Change::Directory]);
-    records.detach(id.clone(), attachment("admin", "")).await.unwrap();
+    records.detach(id.clone(), attachment("admin", ""), house.by()).await.unwrap();
     assert_eq!(house.told(), [Change::Directory]);
-    records.set_password(id.clone(), "new".to_owned(), now).await.unwrap();
+    records.set_password(id.clone(), "new".to_owned(), house.by()).await.unwrap();
     assert_eq!(house.told(), [Change::Directory]);
-    records.remove_identity(id).await.unwrap();
+    records.remove_identity(id, house.by()).await.unwrap();
     assert_eq!(house.told(), [Change::Directory]);
 }
 
@@ -219,10 +253,10 @@ pub async fn an_access_key_is_kept_until_it_or_its_identity_is_removed(make: imp
     assert_eq!(key.sealed_secret[..], [0, 1, 255]);
     assert_eq!((key.created_at, key.expires_at, key.used_at), (house.clock.now(), None, None));
     house.told();
-    records.remove_access_key("a1".to_owned()).await.unwrap();
+    records.remove_access_key("a1".to_owned(), house.by()).await.unwrap();
     assert_eq!(house.told(), [Change::Directory]);
-    assert!(matches!(records.remove_access_key("a1".to_owned()).await, Err(Error::Missing(_))));
-    records.remove_identity(alice).await.unwrap();
+    assert!(matches!(records.remove_access_key("a1".to_owned(), house.by()).await, Err(Error::Missing(_))));
+    records.remove_identity(alice, house.by()).await.unwrap();
     assert!(house.key("a2").await.is_none());
     assert!(house.key("b").await.is_some());
 }
@@ -240,7 +274,7 @@ pub async fn a_removed_access_key_takes_its_refresh_tokens(make: impl Make) {
     let records = house.registry.records();
     records.add_refresh_token(token, house.clock.now()).await.unwrap();
     assert_eq!(house.token("by key").await.unwrap().access_key.as_deref(), Some("key"));
-    records.remove_access_key("key".to_owned()).await.unwrap();
+    records.remove_access_key("key".to_owned(), house.by()).await.unwrap();
     assert!(house.token("by key").await.is_none());
     assert!(house.token("by password").await.is_some());
 }
@@ -288,10 +322,10 @@ pub async fn a_rotated_signing_key_retires_the_one_before_until_it_is_removed(ma
         created_at: house.clock.now(),
         retired_at: None,
     };
-    records.rotate_signing_key(key("first")).await.unwrap();
+    records.rotate_signing_key(key("first"), &Actor::default()).await.unwrap();
     house.clock.advance(HOUR);
     let rotated = house.clock.now();
-    records.rotate_signing_key(key("second")).await.unwrap();
+    records.rotate_signing_key(key("second"), &Actor::default()).await.unwrap();
     let kept = async || {
         let keys = records.signing_keys().await.unwrap();
         keys.into_iter().map(|key| (key.kid, key.retired_at)).collect::<Vec<_>>()
