@@ -4,12 +4,11 @@
 //! [`SAVE_BYTES`] or [`SAVE_TIME`] and whenever a request ends, also when its connection broke, so
 //! the work runs in a task of its own that nobody's going away can stop.
 
-use std::future::Future;
 use std::time::Duration;
 
 use berth_oci::{Algorithm, ChunkRange, Digest, Hasher, RepositoryName};
 use bytes::Bytes;
-use futures_util::future::join;
+use futures_util::future::{BoxFuture, join};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -132,14 +131,14 @@ impl<B: BlobStore> Registry<B> {
     {
         let announced = chunk.announced()?;
         let (registry, repository) = (self.clone(), repository.clone());
-        in_own_task(async move {
+        in_own_task(Box::pin(async move {
             let first = chunk.range.map(|range| range.first);
             let mut writer = Writer::claim(&registry, repository, id, first, None).await?;
             match writer.receive(chunk.body, announced).await {
                 Ok(()) => writer.leave().await,
                 Err(error) => Err(writer.leave_after(error).await),
             }
-        })
+        }))
         .await
     }
 
@@ -163,14 +162,14 @@ impl<B: BlobStore> Registry<B> {
         let announced = chunk.announced()?;
         let (registry, repository) = (self.clone(), repository.clone());
         let (digest, actor) = (digest.clone(), actor.clone());
-        in_own_task(async move {
+        in_own_task(Box::pin(async move {
             let first = chunk.range.map(|range| range.first);
             let mut writer = Writer::claim(&registry, repository, id, first, Some(digest.clone())).await?;
             if let Err(error) = writer.receive(chunk.body, announced).await {
                 return Err(writer.leave_after(error).await);
             }
             writer.finish(&digest, creation, actor).await
-        })
+        }))
         .await
     }
 
@@ -192,9 +191,7 @@ impl<B: BlobStore> Registry<B> {
 }
 
 /// Runs `work` to its end even when the caller is dropped because its client went away.
-async fn in_own_task<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
+async fn in_own_task<T: Send + 'static>(work: BoxFuture<'static, Result<T, Error>>) -> Result<T, Error> {
     tokio::spawn(work).await.map_err(|error| Fault::new("running an upload", error))?
 }
 
