@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use berth_auth::{Action, Caller, Decision, Reason, Target, UserName, Verified, decide};
+use berth_auth::{AccessKeyId, Action, Caller, Decision, Reason, Target, UserName, Verified, decide};
 use berth_oci::RepositoryName;
 use http::request::Parts;
 
@@ -16,13 +16,20 @@ pub(crate) struct Asker {
     pub(crate) caller: Caller,
     /// What their token is limited to; none for a login with a password.
     pub(super) token: Option<Arc<Verified>>,
+    /// The access key they logged in with in place of a password.
+    pub(super) key: Option<AccessKeyId>,
     pub(super) circumstances: Circumstances,
 }
 
 impl Asker {
     /// Whoever has not said who they are.
     pub(super) fn anonymous(parts: &Parts, app: &App) -> Self {
-        Self { caller: Caller::Anonymous, token: None, circumstances: Circumstances::of(parts, app) }
+        Self {
+            caller: Caller::Anonymous,
+            token: None,
+            key: None,
+            circumstances: Circumstances::of(parts, app),
+        }
     }
 
     /// Whether they may do `action` with what they have shown.

@@ -38,21 +38,21 @@ pub(super) async fn credentials(parts: &Parts, app: &App) -> Result<Shown, Error
     let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(Shown::Nothing) };
     let circumstances = Circumstances::of(parts, app);
     let address = circumstances.address();
-    let believed = |caller, token| Shown::Believed(Asker { caller, token, circumstances });
+    let believed = |caller, token, key| Shown::Believed(Asker { caller, token, key, circumstances });
     let parsed = header.to_str().ok().and_then(|header| Credentials::parse(header).ok());
     match parsed {
         None => Ok(Shown::Wrong(Refusal::InvalidToken)),
         Some(Credentials::Basic { user, password }) => {
             let login = app.directory.login(&user, password, address).await?;
             Ok(login.map_or(Shown::Wrong(Refusal::WrongLogin), |login| {
-                believed(Caller::Identity(login.identity), None)
+                believed(Caller::Identity(login.identity), None, login.key)
             }))
         }
         Some(Credentials::Bearer(token)) => {
             let bearer = app.directory.bearer(token).await?;
             Ok(bearer.map_or(Shown::Wrong(Refusal::InvalidToken), |bearer| {
                 let caller = bearer.identity.map_or(Caller::Anonymous, Caller::Identity);
-                believed(caller, Some(bearer.verified))
+                believed(caller, Some(bearer.verified), None)
             }))
         }
     }

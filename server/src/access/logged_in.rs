@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use berth_auth::{Action, Caller, Identity};
+use berth_auth::{AccessKeyId, Action, Caller, Identity};
 use http::request::Parts;
 
 use super::asker::Asker;
@@ -22,6 +22,11 @@ pub(crate) struct LoggedIn {
 }
 
 impl LoggedIn {
+    /// The access key they logged in with, if it was no password.
+    pub(crate) const fn key(&self) -> Option<&AccessKeyId> {
+        self.asker.key.as_ref()
+    }
+
     /// Whether they may do `action` to the registry as a whole.
     pub(crate) fn may(&self, action: Action) -> bool {
         self.asker.decide(action, None).allowed

@@ -80,7 +80,7 @@ impl House {
     }
 
     async fn key(&self, ttl: Option<Duration>) -> MadeAccessKey {
-        self.directory.add_access_key(&"alice".parse().unwrap(), None, ttl).await.unwrap()
+        self.directory.add_access_key(&"alice".parse().unwrap(), None, ttl, None).await.unwrap()
     }
 
     async fn used_at(&self) -> Option<i64> {
@@ -158,6 +158,25 @@ async fn a_key_its_token_and_its_refresh_token_end_at_its_time() {
     house.pass(SECOND);
     assert_eq!(good().await, (false, false, false));
     assert!(house.directory.access_keys(None).await.unwrap()[0].expired);
+}
+
+#[tokio::test]
+async fn a_key_makes_none_that_outlives_it() {
+    let house = House::new().await;
+    let (ending, lasting) = (house.key(Some(60 * SECOND)).await.key, house.key(None).await.key);
+    let make = async |maker: &AccessKey, ttl: Option<Duration>| {
+        let (user, maker) = ("alice".parse().unwrap(), maker.id.parse().unwrap());
+        let made = house.directory.add_access_key(&user, None, ttl, Some(&maker)).await;
+        made.map(|made| made.key.expires_at).map_err(|error| error.to_string())
+    };
+    house.pass(20 * SECOND);
+    assert_eq!(make(&ending, None).await, Ok(ending.expires_at));
+    assert_eq!(make(&ending, Some(40 * SECOND)).await, Ok(ending.expires_at));
+    let refused = make(&ending, Some(41 * SECOND)).await.unwrap_err();
+    assert!(refused.starts_with(&format!("the access key {} ends in 40s,", ending.id)), "{refused}");
+    assert_eq!(make(&lasting, None).await, Ok(None));
+    house.directory.remove_access_key(&ending.id.parse().unwrap(), None).await.unwrap();
+    assert!(make(&ending, None).await.is_err());
 }
 
 #[tokio::test]

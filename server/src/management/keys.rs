@@ -2,10 +2,9 @@
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
-use berth_auth::{AccessKeyName, Action, UserName};
-use http::header::CACHE_CONTROL;
+use berth_auth::{AccessKeyId, AccessKeyName, Action, UserName};
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -23,6 +22,8 @@ pub(crate) struct KeyManager {
     own: UserName,
     /// None: anyone's.
     only: Option<UserName>,
+    /// The key they logged in with, if it was one.
+    key: Option<AccessKeyId>,
 }
 
 impl FromRequestParts<App> for KeyManager {
@@ -32,7 +33,7 @@ impl FromRequestParts<App> for KeyManager {
         let asker = LoggedIn::from_request_parts(parts, app).await?;
         let own = asker.identity.name.clone();
         let only = (!asker.may(Action::ManageUsers)).then(|| own.clone());
-        Ok(Self { own, only })
+        Ok(Self { own, only, key: asker.key().cloned() })
     }
 }
 
@@ -46,7 +47,8 @@ pub struct NewAccessKey {
     /// What people will call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<AccessKeyName>,
-    /// For how many seconds it will be good; left out: until it is removed.
+    /// For how many seconds it will be good; left out: until it is removed, or the key ends that it is
+    /// made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u64>,
 }
@@ -70,12 +72,13 @@ pub(crate) async fn add(
     manager: KeyManager,
     State(app): State<App>,
     body: Body<NewAccessKey>,
-) -> Result<impl axum::response::IntoResponse, Problem> {
+) -> Result<(StatusCode, Json<Made>), Problem> {
     let new = read(body)?;
     let user = manager.whose(new.user)?;
-    let made = app.directory.add_access_key(&user, new.name, new.expires_in.map(Duration::from_secs)).await?;
+    let (ttl, maker) = (new.expires_in.map(Duration::from_secs), manager.key.as_ref());
+    let made = app.directory.add_access_key(&user, new.name, ttl, maker).await?;
     let made = Made { key: made.key, secret: made.secret.expose_secret().to_owned() };
-    Ok((StatusCode::CREATED, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(made)))
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 pub(crate) async fn remove(
@@ -89,9 +92,9 @@ pub(crate) async fn remove(
 
 impl KeyManager {
     /// Whose key is to be made.
-    fn whose(self, wanted: Option<UserName>) -> Result<UserName, Error> {
+    fn whose(&self, wanted: Option<UserName>) -> Result<UserName, Error> {
         let user = wanted.unwrap_or_else(|| self.own.clone());
-        if self.only.is_some_and(|only| only != user) {
+        if self.only.as_ref().is_some_and(|only| *only != user) {
             let own = &self.own;
             let sentence = format!(
                 "no policy attached to {own} allows berth:ManageUsers, so {own} makes keys only for \

@@ -43,7 +43,8 @@ struct CreateArgs {
     /// What to call it
     #[arg(long)]
     name: Option<AccessKeyName>,
-    /// How long it will be good, such as 90d or 12h; left out: until it is removed
+    /// How long it will be good, such as 90d or 12h; left out: until it is removed, or the key
+    /// logged in with ends
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     expires: Option<Duration>,
     #[command(flatten)]
@@ -117,7 +118,8 @@ impl CreateArgs {
                     let wrong = "nobody is logged in to a data folder; say whose it will be with --user";
                     return Err(Failure::new(&tried, wrong));
                 };
-                let made = offline.directory().add_access_key(user, self.name.clone(), self.expires).await;
+                let made =
+                    offline.directory().add_access_key(user, self.name.clone(), self.expires, None).await;
                 let made = made.map_err(|error| Failure::new(&tried, error))?;
                 Made { key: made.key, secret: made.secret.expose_secret().to_owned() }
             }
