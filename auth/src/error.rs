@@ -14,6 +14,9 @@ pub enum ParseError {
          with a letter or digit"
     )]
     UserName(String),
+    /// The word for whoever has not logged in, as a user's name.
+    #[error("no user can be called anonymous; that is whoever has not logged in")]
+    AnonymousUser,
     /// A group's name outside the grammar of [`GroupName`](crate::GroupName).
     #[error(
         "invalid group name {0}; a name has 1 to 64 of the characters a-z 0-9 . _ - and begins and ends \

@@ -40,8 +40,8 @@ impl FromStr for IdentityId {
 
 text_type!(IdentityId);
 
-/// A user's name, safe in any shell: `[a-z0-9]([a-z0-9._-]*[a-z0-9])?`, at most 64 characters;
-/// cheap to clone.
+/// A user's name, safe in any shell: `[a-z0-9]([a-z0-9._-]*[a-z0-9])?`, at most 64 characters, and not
+/// `anonymous`; cheap to clone.
 ///
 /// There are no upper-case letters in it, so that ids of access keys can never be taken for one.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,26 +61,62 @@ impl FromStr for UserName {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let bytes = text.as_bytes();
-        let valid = bytes.len() <= Self::MAX_LEN
-            && bytes.first().is_some_and(alphanumeric)
-            && bytes.last().is_some_and(alphanumeric)
-            && bytes.iter().all(|b| alphanumeric(b) || b"._-".contains(b));
-        if valid { Ok(Self(text.into())) } else { Err(ParseError::UserName(shortened(text))) }
+        match text {
+            ANONYMOUS => Err(ParseError::AnonymousUser),
+            name if is_name(name) => Ok(Self(name.into())),
+            other => Err(ParseError::UserName(shortened(other))),
+        }
     }
+}
+
+fn is_name(text: &str) -> bool {
+    let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= UserName::MAX_LEN
+        && bytes.first().is_some_and(alphanumeric)
+        && bytes.last().is_some_and(alphanumeric)
+        && bytes.iter().all(|b| alphanumeric(b) || b"._-".contains(b))
 }
 
 text_type!(UserName);
 
-/// A group's name; the grammar is that of a [`UserName`]. Cheap to clone.
+/// Whoever has not logged in, where a user's name could stand.
+const ANONYMOUS: &str = "anonymous";
+
+/// Someone whose rights can be asked for: a user, or `anonymous`, whoever has not logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// Whoever has not logged in.
+    Anonymous,
+    /// The user of this name.
+    User(UserName),
+}
+
+impl FromStr for Subject {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        if text == ANONYMOUS { Ok(Self::Anonymous) } else { text.parse().map(Self::User) }
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str(ANONYMOUS),
+            Self::User(name) => name.fmt(f),
+        }
+    }
+}
+
+/// A group's name; the grammar is that of a [`UserName`], and `anonymous` is one, too. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GroupName(UserName);
+pub struct GroupName(Arc<str>);
 
 impl GroupName {
     /// The whole name.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        &self.0
     }
 }
 
@@ -88,7 +124,7 @@ impl FromStr for GroupName {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        text.parse().map(Self).map_err(|_| ParseError::GroupName(shortened(text)))
+        if is_name(text) { Ok(Self(text.into())) } else { Err(ParseError::GroupName(shortened(text))) }
     }
 }
 
@@ -143,11 +179,23 @@ mod tests {
 
     #[test]
     fn names_outside_the_grammar_are_refused() {
+        assert_eq!("anonymous".parse::<UserName>(), Err(ParseError::AnonymousUser));
         let too_long = "a".repeat(UserName::MAX_LEN + 1);
         for name in ["", "A", "-a", "a-", ".a", "a.", "_", "a b", "a:b", "a/b", "a$b", "ä", "a\n", &too_long]
         {
             assert!(name.parse::<UserName>().is_err(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_subject_is_a_user_or_anonymous() {
+        for (text, subject) in
+            [("anonymous", Subject::Anonymous), ("alice", Subject::User("alice".parse().unwrap()))]
+        {
+            assert_eq!(text.parse(), Ok(subject.clone()));
+            assert_eq!(subject.to_string(), text);
+        }
+        assert!("Alice".parse::<Subject>().is_err());
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use action::Action;
 pub use basic::Credentials;
 pub use config::AuthConfig;
 pub use error::{Fault, ParseError};
-pub use identity::{Caller, GroupName, Identity, IdentityId, UserName};
+pub use identity::{Caller, GroupName, Identity, IdentityId, Subject, UserName};
 pub use password::{Password, PasswordHash, verify_password};
 pub use policy::{
     Account, Attached, Attachment, Context, Decision, DocumentError, Effect, IdentityPolicy,

@@ -115,6 +115,15 @@ fn a_decision_is_explained_with_the_statement_that_made_it() {
         house.offline("explain alice ecr:PutImage b --from 10.0.0.1 --format jsonl").succeeds().trim_end(),
         r#"{"allowed":true,"policy":"own","statement":"Statement[1]","sentence":"allowed: Statement[1] of own attached to alice"}"#
     );
+    house.offline("repo create b").succeeds();
+    let anonymous = "explain anonymous ecr:BatchGetImage b";
+    assert_eq!(
+        house.offline(anonymous).succeeds().trim_end(),
+        "denied: without a login only a repository's own policy allows anything"
+    );
+    house.offline("repo public b").succeeds();
+    let said = house.offline(anonymous).succeeds();
+    assert!(said.starts_with("allowed: "), "{said}");
     assert_eq!(
         house.offline("explain bob ecr:PutImage b").fails(),
         "explaining what bob may do: user bob does not exist"

@@ -124,3 +124,18 @@ async fn what_is_wrong_with_a_key_is_a_problem() {
     let answer = shared.berth.anonymous().request(Method::GET, "/api/v1/keys").answer().await.assert(401);
     assert_eq!(answer.header("content-type"), "application/problem+json");
 }
+
+#[tokio::test]
+async fn a_key_makes_no_key_that_outlives_it() {
+    let shared = Shared::new();
+    let key = make(&shared, json!({"expires_in": 3600})).await;
+    let by_key = client(&shared, &key);
+    let ask = |wanted: Value| by_key.basic(Method::POST, "/api/v1/keys").json(&wanted).answer();
+    let made = ask(json!({})).await.assert(201).json();
+    assert_eq!(made["expires_at"], key["expires_at"]);
+    let refused = ask(json!({"expires_in": 7200})).await.assert(403);
+    assert_eq!(refused.header("content-type"), "application/problem+json");
+    assert!(refused.text().contains("none that it makes may outlive it"), "{refused}");
+    remove(&shared, &made).await;
+    remove(&shared, &key).await;
+}

@@ -1,6 +1,6 @@
 //! Why something is allowed or denied, for people.
 
-use berth_auth::{Action, Caller, Context, Reason, Target, UserName, decide};
+use berth_auth::{Action, Caller, Context, Reason, Subject, Target, decide};
 use berth_oci::RepositoryName;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,19 +28,23 @@ pub struct Explanation {
 }
 
 impl Directory {
-    /// What would come of `user` doing `action` to `repository`, or to the registry as a whole.
+    /// What would come of `subject` doing `action` to `repository`, or to the registry as a whole.
     ///
     /// # Errors
-    /// When there is no such user.
+    /// When there is no such user; whoever has not logged in is always there.
     pub async fn explain(
         &self,
-        user: &UserName,
+        subject: &Subject,
         action: Action,
         repository: Option<&RepositoryName>,
         context: &Context<'_>,
     ) -> Result<Explanation, Error> {
-        let identity = identity_of(&self.record(user).await?, &self.account)?;
-        let caller = Caller::Identity(Arc::new(identity));
+        let caller = match subject {
+            Subject::Anonymous => Caller::Anonymous,
+            Subject::User(name) => {
+                Caller::Identity(Arc::new(identity_of(&self.record(name).await?, &self.account)?))
+            }
+        };
         let own = match repository {
             Some(name) => self.repository_policy(name).await?,
             None => None,

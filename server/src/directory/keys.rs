@@ -97,10 +97,11 @@ fn sealed_for(id: &AccessKeyId) -> String {
 }
 
 impl Directory {
-    /// Makes an access key for a user, good for `ttl` (none: until it is removed).
+    /// Makes an access key for a user, good for `ttl` (none: until it is removed). When the actor shows
+    /// a key, it is good for as long as that one at most.
     ///
     /// # Errors
-    /// When there is no such user.
+    /// When there is no such user, or `ttl` is longer than the actor's key is good for.
     pub async fn add_access_key(
         &self,
         user: &UserName,
@@ -112,6 +113,12 @@ impl Directory {
         let (id, secret) = (AccessKeyId::generate()?, AccessKeySecret::generate()?);
         let plain = secret.secret().expose_secret().as_bytes();
         let now = (self.clock)();
+        let wanted = ttl.map(|ttl| now.after(ttl));
+        let maker = actor.access_key.as_deref().map(str::parse).transpose()?;
+        let expires_at = match &maker {
+            Some(maker) => self.outlived_by(maker, wanted).await?,
+            None => wanted,
+        };
         let record = AccessKeyRecord {
             sealed_secret: self.master_key.seal(&sealed_for(&id), plain)?.into(),
             id: id.to_string(),
@@ -119,11 +126,34 @@ impl Directory {
             user: owner.name,
             name: name.map(|name| name.to_string()),
             created_at: now,
-            expires_at: ttl.map(|ttl| now.after(ttl)),
+            expires_at,
             used_at: None,
         };
         self.records.add_access_key(record.clone(), actor).await?;
         Ok(MadeAccessKey { key: AccessKey::of(record, now), secret: secret.secret().clone() })
+    }
+
+    /// When a key ends that `maker` makes and that is wanted until then: otherwise a key that ends
+    /// could be made to last.
+    async fn outlived_by(
+        &self,
+        maker: &AccessKeyId,
+        wanted: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, Error> {
+        let gone = || berth_storage::Error::Missing(format!("access key {maker}"));
+        let Some(end) = self.known_key(maker).await?.ok_or_else(gone)?.expires_at else {
+            return Ok(wanted);
+        };
+        if wanted.is_some_and(|wanted| wanted > end) {
+            let left = Duration::from_micros(u64::try_from(end.0 - (self.clock)().0).unwrap_or(0));
+            let sentence = format!(
+                "the access key {maker} ends in {}, and none that it makes may outlive it; ask for less, or \
+                 log in with a password",
+                humantime::format_duration(Duration::from_secs(left.as_secs()))
+            );
+            return Err(Error::Denied(sentence));
+        }
+        Ok(Some(wanted.unwrap_or(end)))
     }
 
     /// All access keys, or one user's, in order of their users' names.

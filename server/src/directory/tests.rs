@@ -165,6 +165,26 @@ async fn a_key_its_token_and_its_refresh_token_end_at_its_time() {
 }
 
 #[tokio::test]
+async fn a_key_makes_none_that_outlives_it() {
+    let house = House::new().await;
+    let (ending, lasting) = (house.key(Some(60 * SECOND)).await.key, house.key(None).await.key);
+    let make = async |maker: &AccessKey, ttl: Option<Duration>| {
+        let user = "alice".parse().unwrap();
+        let with_key = Actor { access_key: Some(maker.id.as_str().into()), ..Actor::default() };
+        let made = house.directory.add_access_key(&user, None, ttl, &with_key).await;
+        made.map(|made| made.key.expires_at).map_err(|error| error.to_string())
+    };
+    house.pass(20 * SECOND);
+    assert_eq!(make(&ending, None).await, Ok(ending.expires_at));
+    assert_eq!(make(&ending, Some(40 * SECOND)).await, Ok(ending.expires_at));
+    let refused = make(&ending, Some(41 * SECOND)).await.unwrap_err();
+    assert!(refused.starts_with(&format!("the access key {} ends in 40s,", ending.id)), "{refused}");
+    assert_eq!(make(&lasting, None).await, Ok(None));
+    house.directory.remove_access_key(&ending.id.parse().unwrap(), None, &Actor::default()).await.unwrap();
+    assert!(make(&ending, None).await.is_err());
+}
+
+#[tokio::test]
 async fn the_last_use_of_a_key_is_noted_once_a_minute() {
     let house = House::new().await;
     let made = house.key(None).await;

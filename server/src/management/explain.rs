@@ -21,6 +21,7 @@ use crate::state::App;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
+    /// A user, or `anonymous`: whoever has not logged in.
     user: String,
     action: String,
     repository: Option<String>,
@@ -48,6 +49,6 @@ pub(crate) async fn explain(
     let repository = asked.repository.map(|name| name.parse()).transpose()?;
     let mut context = circumstances.context();
     context.address = asked.from.or(context.address);
-    let (user, action) = (asked.user.parse()?, asked.action.parse()?);
-    Ok(Json(app.directory.explain(&user, action, repository.as_ref(), &context).await?))
+    let (subject, action) = (asked.user.parse()?, asked.action.parse()?);
+    Ok(Json(app.directory.explain(&subject, action, repository.as_ref(), &context).await?))
 }

@@ -3,9 +3,8 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use berth_auth::{AccessKeyName, Action, UserName};
-use http::header::CACHE_CONTROL;
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -47,7 +46,8 @@ pub struct NewAccessKey {
     /// What people will call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<AccessKeyName>,
-    /// For how many seconds it will be good; left out: until it is removed.
+    /// For how many seconds it will be good; left out: until it is removed, or the key ends that it is
+    /// made with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u64>,
 }
@@ -71,13 +71,13 @@ pub(crate) async fn add(
     manager: KeyManager,
     State(app): State<App>,
     body: Body<NewAccessKey>,
-) -> Result<impl axum::response::IntoResponse, Problem> {
+) -> Result<(StatusCode, Json<Made>), Problem> {
     let new = read(body)?;
     let user = manager.whose(&app, new.user)?;
     let (ttl, actor) = (new.expires_in.map(Duration::from_secs), manager.asker.actor());
     let made = app.directory.add_access_key(&user, new.name, ttl, &actor).await?;
     let made = Made { key: made.key, secret: made.secret.expose_secret().to_owned() };
-    Ok((StatusCode::CREATED, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(made)))
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 pub(crate) async fn remove(

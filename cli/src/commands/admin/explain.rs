@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use berth_auth::{Action, UserName};
+use berth_auth::{Action, Subject};
 use berth_oci::RepositoryName;
 use berth_server::Explanation;
 use clap::Args;
@@ -13,10 +13,12 @@ use crate::output;
 
 /// Say whether a user may do something, and which statement of which policy decides
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  berth admin explain alice ecr:PutImage team-a/app")]
+#[command(after_help = "Examples:
+  berth admin explain alice ecr:PutImage team-a/app
+  berth admin explain anonymous ecr:BatchGetImage team-a/app     # whoever has not logged in")]
 pub(super) struct ExplainArgs {
-    /// Who
-    user: UserName,
+    /// Who: a user, or anonymous for whoever has not logged in
+    user: Subject,
     /// What, as ECR names it
     action: Action,
     /// To which repository; left out: to the registry as a whole

@@ -43,7 +43,8 @@ struct CreateArgs {
     /// What to call it
     #[arg(long)]
     name: Option<AccessKeyName>,
-    /// How long it will be good, such as 90d or 12h; left out: until it is removed
+    /// How long it will be good, such as 90d or 12h; left out: until it is removed, or the key
+    /// logged in with ends
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     expires: Option<Duration>,
     #[command(flatten)]

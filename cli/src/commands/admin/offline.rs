@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use berth_auth::{Action, Context, Transport, UserName};
+use berth_auth::{Action, Context, Subject, Transport};
 use berth_oci::RepositoryName;
 use berth_server::config::{Config, Flags};
 use berth_server::metrics::Metrics;
@@ -48,7 +48,7 @@ impl Offline {
     /// What would come of a request made now, over TLS.
     pub(super) async fn explain(
         &self,
-        user: &UserName,
+        subject: &Subject,
         action: Action,
         repository: Option<&RepositoryName>,
         from: Option<IpAddr>,
@@ -57,6 +57,6 @@ impl Offline {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
         let context = Context { account: directory.account(), address: from, transport: Transport::Tls, now };
-        directory.explain(user, action, repository, &context).await
+        directory.explain(subject, action, repository, &context).await
     }
 }
