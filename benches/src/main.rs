@@ -5,14 +5,17 @@
 //! | `servers/` | how each registry is started, seeded, watched and stopped |
 //! | `measures/` | one file a measure: what is done, and the floor Berth has to reach |
 //! | `client`, `wrk` | the load: a very cheap HTTP/1.1 client of our own, and wrk |
+//! | `open_door` | Berth's parts around one route without access, which the benches start themselves as |
 //! | `figures`, `report` | samples to medians, ratios, pass marks; the table and the JSON |
 //!
-//! No crate of Berth is used: what is measured is the built binary.
+//! What is measured is the built binary. Only for what access costs are Berth's crates used: for the open door,
+//! and to time a decision of the policies by itself.
 
 mod bench;
 mod client;
 mod figures;
 mod measures;
+mod open_door;
 mod payload;
 mod programs;
 mod report;
@@ -27,6 +30,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::bench::Bench;
 use crate::measures::Measure;
+use crate::open_door::Command;
 use crate::programs::Programs;
 use crate::servers::Kind;
 
@@ -34,7 +38,11 @@ use crate::servers::Kind;
 ///
 /// Example: cargo run --release -p berth-benches -- --only manifest-get --rounds 3
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// Measure only this (may be repeated).
     #[arg(long, value_enum)]
     only: Vec<Measure>,
@@ -74,6 +82,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
+    if let Some(Command::OpenDoor(door)) = &arguments.command {
+        door.run()?;
+        return Ok(true);
+    }
     let only = if arguments.only.is_empty() { Measure::value_variants() } else { &arguments.only };
     let root =
         tempfile::Builder::new().prefix("berth-benches-").tempdir().context("making a folder for data")?;

@@ -14,7 +14,9 @@ use http::{HeaderMap, StatusCode, Uri};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::Instant;
 
+use crate::access::refuse_evenly;
 use crate::circumstances::Circumstances;
 use crate::directory::{Directory, Login};
 use crate::error::Error;
@@ -122,6 +124,7 @@ async fn grant(
     circumstances: &Circumstances,
     refresh_token: Option<SecretString>,
 ) -> Result<Response, Error> {
+    let began = Instant::now();
     let subject = login.map(|login| &*login.identity);
     let caller = login.map_or(Caller::Anonymous, |login| Caller::Identity(Arc::clone(&login.identity)));
     let mut policies = HashMap::new();
@@ -134,6 +137,9 @@ async fn grant(
     }
     let policy_of = |name: &RepositoryName| policies.get(name).map(|policy| &**policy);
     let access = granted_scopes(&caller, asked, policy_of, &circumstances.context());
+    if access != asked {
+        refuse_evenly(began).await;
+    }
     let scope = access.iter().map(Scope::to_string).collect::<Vec<_>>().join(" ");
     let (token, issued_at) = directory.issue(subject, login.and_then(|login| login.key.as_ref()), access)?;
     let granted = Granted {

@@ -1,6 +1,8 @@
 //! What is measured, one file a measure, each with the floors of Berth beside it.
 
+mod access;
 mod blob_get;
+mod decisions;
 mod manifest_get;
 mod many_uploads;
 mod start;
@@ -18,6 +20,8 @@ use crate::figures::Figure;
 const REPOSITORY: &str = "bench/app";
 /// The one that holds `MANY` tags.
 const REPOSITORY_OF_MANY: &str = "bench/many";
+/// The one that everyone may pull from.
+const PUBLIC_REPOSITORY: &str = "bench/public";
 const MANY: usize = 10_000;
 
 /// The measures by name, in the order they run.
@@ -26,6 +30,8 @@ pub(crate) enum Measure {
     Start,
     ManifestGet,
     ManifestGetManyTags,
+    Access,
+    Decisions,
     TagPage,
     BlobGetSmall,
     BlobGetLarge,
@@ -44,6 +50,8 @@ impl Measure {
             Self::Start => "from start to the first answer, on data that is there; memory when idle",
             Self::ManifestGet => "GET of a manifest by tag, over 1, 16 and 64 connections",
             Self::ManifestGetManyTags => "the same in a repository of 10,000 tags",
+            Self::Access => "GET of a manifest with a token, with name and password, and without either",
+            Self::Decisions => "what a decision of 50 statements of policies costs",
             Self::TagPage => "a page of 100 of 10,000 tags",
             Self::BlobGetSmall => "GET of a blob of 1 MiB by 8 clients",
             Self::BlobGetLarge => "GET of a blob of 100 MiB by 8 clients",
@@ -58,6 +66,8 @@ impl Measure {
             Self::Start => start::measure(bench),
             Self::ManifestGet => manifest_get::measure(bench),
             Self::ManifestGetManyTags => manifest_get::measure_many_tags(bench),
+            Self::Access => access::measure(bench),
+            Self::Decisions => decisions::measure(bench),
             Self::TagPage => tag_page::measure(bench),
             Self::BlobGetSmall => blob_get::measure_small(bench),
             Self::BlobGetLarge => blob_get::measure_large(bench),

@@ -19,6 +19,11 @@ pub(super) fn command(program: &Path, folder: &Path, address: SocketAddr) -> Com
     command
 }
 
+/// The administrator's name and password, as the value of `Authorization`.
+pub(crate) fn basic() -> String {
+    format!("Basic {}", STANDARD.encode(format!("admin:{PASSWORD}")))
+}
+
 /// Does what docker does: is refused, reads where to get a token, gets one with the password.
 pub(super) fn bearer(address: SocketAddr, repository: &str) -> Result<String> {
     let refusal = Client::connect(address, None)?.send("GET", "/v2/", None, Body::Empty)?;
@@ -27,9 +32,8 @@ pub(super) fn bearer(address: SocketAddr, repository: &str) -> Result<String> {
     let realm = parameter(challenge, "realm").with_context(|| format!("no realm in {challenge}"))?;
     let path = realm.rfind('/').map_or("/token", |slash| &realm[slash..]);
 
-    let basic = format!("Basic {}", STANDARD.encode(format!("admin:{PASSWORD}")));
     let url = format!("{path}?service={service}&scope=repository:{repository}:pull,push");
-    let answer = Client::connect(address, Some(basic))?.get(&url)?;
+    let answer = Client::connect(address, Some(basic()))?.get(&url)?;
     let answer: serde_json::Value = serde_json::from_slice(&answer).context("reading the token's answer")?;
     let token = answer["token"].as_str().context("the token's answer has no token")?;
     Ok(format!("Bearer {token}"))

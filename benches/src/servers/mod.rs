@@ -18,6 +18,7 @@ use clap::ValueEnum;
 
 use crate::client::{Body, Client};
 use crate::programs::Programs;
+pub(crate) use berth::basic;
 pub(crate) use process::{Process, stop_all_when_interrupted};
 pub(crate) use seed::{MANIFEST_TYPE, with_digest};
 
@@ -74,6 +75,17 @@ impl Server {
         Ok(took)
     }
 
+    /// Stops it and serves the data it left at the open door, where nobody is asked who they are.
+    pub(crate) fn open_the_door(&mut self) -> Result<()> {
+        self.process.stop();
+        let address = free_address()?;
+        let mut command = Command::new(std::env::current_exe().context("finding the benches' own program")?);
+        command.args(["open-door", "--listen", &address.to_string(), "--data"]).arg(self.folder.join("data"));
+        let (process, _) = launch("the open door", command, &self.folder, address)?;
+        (self.address, self.process) = (address, process);
+        Ok(())
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -103,21 +115,32 @@ impl Drop for Server {
 fn start(programs: &Programs, kind: Kind, folder: &Path) -> Result<(SocketAddr, Process, Duration)> {
     let address = free_address()?;
     let program = programs.of(kind);
-    let mut command = match kind {
+    let command = match kind {
         Kind::DockerRegistry => docker_registry::command(program, folder, address)?,
         Kind::Distribution => distribution::command(program, folder, address)?,
         Kind::Nginx => nginx::command(program, folder, address)?,
         Kind::Berth => berth::command(program, folder, address),
     };
+    let (process, took) = launch(kind.name(), command, folder, address)?;
+    Ok((address, process, took))
+}
+
+/// Runs it until its first answer; says how long that took.
+fn launch(
+    name: &str,
+    mut command: Command,
+    folder: &Path,
+    address: SocketAddr,
+) -> Result<(Process, Duration)> {
     let log = folder.join("log");
     log_to(&mut command, &log)?;
     let started = Instant::now();
-    let process = Process::start(&mut command).with_context(|| format!("starting {kind}"))?;
+    let process = Process::start(&mut command).with_context(|| format!("starting {name}"))?;
     if let Err(error) = wait_for_answer(address, &process) {
         let said = std::fs::read_to_string(&log).unwrap_or_default();
-        bail!("starting {kind}: {error:#}; it wrote: {said}");
+        bail!("starting {name}: {error:#}; it wrote: {said}");
     }
-    Ok((address, process, started.elapsed()))
+    Ok((process, started.elapsed()))
 }
 
 fn log_to(command: &mut Command, path: &Path) -> Result<()> {

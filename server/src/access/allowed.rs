@@ -7,11 +7,13 @@ use berth_auth::{Action, Caller, Decision, Target};
 use berth_oci::RepositoryName;
 use berth_storage::Creation;
 use http::request::Parts;
+use tokio::time::Instant;
 
 use super::asker::Asker;
 use super::challenge::{READ, Refusal, challenge, mount_source, scopes_needed};
 use super::credentials::{Shown, credentials};
 use super::ecr::ActionType;
+use super::even_refusal::refuse_evenly;
 use crate::error::Error;
 use crate::pack_names::Packed;
 use crate::state::App;
@@ -21,6 +23,8 @@ use crate::state::App;
 pub(crate) struct Allowed<A> {
     pub(crate) repository: RepositoryName,
     pub(crate) asker: Asker,
+    /// Since when it has been looked up what they may do.
+    pub(crate) began: Instant,
     action: PhantomData<A>,
 }
 
@@ -81,10 +85,15 @@ impl<A: ActionType> FromRequestParts<App> for Allowed<A> {
         let asker = authenticate(parts, app, A::ACTION, known).await?;
         // Nothing is packed where the path is no text.
         let repository = name.ok_or(Error::NoSuchPath)??;
+        let began = Instant::now();
         let policy = app.directory.repository_policy(&repository).await?;
-        check(parts, app, &asker, A::ACTION, Some(Target { name: &repository, policy: policy.as_deref() }))?;
+        let target = Target { name: &repository, policy: policy.as_deref() };
+        if let Err(refusal) = check(parts, app, &asker, A::ACTION, Some(target)) {
+            refuse_evenly(began).await;
+            return Err(refusal);
+        }
         check_mount(parts, app, &asker, A::ACTION, &repository).await?;
-        Ok(Self { repository, asker, action: PhantomData })
+        Ok(Self { repository, asker, began, action: PhantomData })
     }
 }
 

@@ -6,9 +6,11 @@ mod asker;
 mod challenge;
 mod credentials;
 pub(crate) mod ecr;
+mod even_refusal;
 mod logged_in;
 
 pub(crate) use allowed::{Allowed, AllowedHere};
 pub(crate) use asker::Asker;
 pub(crate) use challenge::READ;
+pub(crate) use even_refusal::refuse_evenly;
 pub(crate) use logged_in::{Known, LoggedIn};

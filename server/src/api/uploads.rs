@@ -9,7 +9,7 @@ use http::{HeaderName, StatusCode, Uri};
 
 use super::body::ChunkBody;
 use super::{DOCKER_CONTENT_DIGEST, Last, header};
-use crate::access::{Allowed, READ, ecr};
+use crate::access::{Allowed, READ, ecr, refuse_evenly};
 use crate::error::Error;
 use crate::state::App;
 
@@ -48,10 +48,12 @@ pub(crate) async fn begin(
 ) -> Result<Response, Error> {
     let (repository, actor) = (&allowed.repository, &allowed.asker.actor());
     let query = Query::parse(&uri)?;
-    if let Some(digest) = &query.mount
-        && mount(&app, &allowed, digest, query.from.as_ref()).await?
-    {
-        return Ok(created(repository, digest));
+    if let Some(digest) = &query.mount {
+        if mount(&app, &allowed, digest, query.from.as_ref()).await? {
+            return Ok(created(repository, digest));
+        }
+        // Whether there is no such blob or only none that they may read.
+        refuse_evenly(allowed.began).await;
     }
     let (registry, creation) = (&app.registry, allowed.creation(&app));
     let algorithm = query.digest.as_ref().map(Digest::algorithm).or(query.algorithm);

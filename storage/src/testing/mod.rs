@@ -63,7 +63,9 @@ mod tests {
             include_str!("metadata/blobs.rs"),
             include_str!("metadata/listings.rs"),
             include_str!("metadata/manifests.rs"),
+            include_str!("metadata/policies.rs"),
             include_str!("metadata/records.rs"),
+            include_str!("metadata/settings.rs"),
             include_str!("metadata/units.rs"),
             include_str!("metadata/uploads.rs"),
         ] {

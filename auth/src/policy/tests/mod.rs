@@ -4,7 +4,6 @@ mod properties;
 mod refusals;
 mod repository;
 mod shipped;
-mod speed;
 mod table;
 
 use super::*;

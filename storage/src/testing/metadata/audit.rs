@@ -38,7 +38,7 @@ impl House {
     }
 
     /// Makes so many groups, an hour apart.
-    async fn groups(&self, count: usize) {
+    async fn make_groups(&self, count: usize) {
         for number in 0..count {
             self.registry.records().add_group(format!("group-{number}"), self.by()).await.unwrap();
             self.clock.advance(HOUR);
@@ -273,7 +273,7 @@ pub async fn refusals_are_written_down_as_such(make: impl Make) {
 
 pub async fn the_audit_is_read_page_by_page_in_the_order_of_writing(make: impl Make) {
     let house = House::open(&make).await;
-    house.groups(5).await;
+    house.make_groups(5).await;
     let mut page = AuditPage { limit: 2, ..ALL };
     let mut sizes = Vec::new();
     let mut ids = Vec::new();
@@ -307,7 +307,7 @@ pub async fn the_audit_is_read_since_a_moment_whatever_order_it_was_written_in(m
 
 pub async fn records_that_are_too_old_are_trimmed(make: impl Make) {
     let house = House::with(&make, |options| options.audit_keep = 3 * HOUR).await;
-    house.groups(6).await;
+    house.make_groups(6).await;
     let swept = house.registry.sweep().await.unwrap();
     assert_eq!(swept.audit_records, 3);
     assert_eq!(house.kept().await, ["group-3", "group-4", "group-5"]);
@@ -316,14 +316,14 @@ pub async fn records_that_are_too_old_are_trimmed(make: impl Make) {
 
 pub async fn records_that_are_too_many_are_trimmed_the_oldest_first(make: impl Make) {
     let house = House::with(&make, |options| options.audit_most = 2).await;
-    house.groups(6).await;
+    house.make_groups(6).await;
     assert_eq!(house.registry.sweep().await.unwrap().audit_records, 4);
     assert_eq!(house.kept().await, ["group-4", "group-5"]);
 }
 
 pub async fn the_newest_record_stays_so_that_no_id_is_given_twice(make: impl Make) {
     let house = House::with(&make, |options| options.audit_keep = HOUR).await;
-    house.groups(2).await;
+    house.make_groups(2).await;
     house.clock.advance(HOUR);
     house.registry.sweep().await.unwrap();
     let newest = house.audit(ALL).await;

@@ -8,7 +8,9 @@ pub mod audit;
 pub mod blobs;
 pub mod listings;
 pub mod manifests;
+pub mod policies;
 pub mod records;
+pub mod settings;
 pub mod units;
 pub mod uploads;
 
@@ -229,6 +231,37 @@ macro_rules! metadata_suite {
             records_that_are_too_old_are_trimmed
             records_that_are_too_many_are_trimmed_the_oldest_first
             the_newest_record_stays_so_that_no_id_is_given_twice
+        }
+        $crate::stamp_clauses! { $make, metadata::policies:
+            a_policy_is_kept_as_it_was_given_until_it_is_replaced
+            policies_are_listed_in_order_of_name
+            a_policy_that_somebody_has_is_not_removed_and_who_has_it_is_said
+            a_policy_that_nobody_has_any_more_is_removed
+            only_a_document_that_is_kept_is_attached
+            an_identity_comes_with_the_documents_of_its_own_and_of_its_groups_each_once
+            groups_are_listed_in_order_with_who_is_in_them_and_what_these_may
+            a_groups_name_that_is_taken_is_refused
+            joining_and_attaching_twice_changes_nothing
+            who_left_a_group_is_in_it_no_more
+            a_removed_group_takes_its_memberships_and_what_was_attached
+            a_removed_identity_is_in_no_group
+            what_is_missing_of_a_group_is_said_to_be_missing
+            every_change_of_what_a_policy_or_a_group_allows_is_told
+        }
+        $crate::stamp_clauses! { $make, metadata::settings:
+            a_repository_is_made_with_its_settings
+            a_repository_that_is_there_is_not_made_again
+            a_repository_that_was_pushed_to_has_settings_as_one_made_without_any
+            repositories_are_shown_in_order_of_name_with_their_images_counted
+            an_unknown_repository_has_no_settings_and_no_policy
+            an_immutable_tag_names_what_it_named_first
+            a_push_to_an_immutable_tag_leaves_nothing_of_itself
+            a_repository_with_images_is_removed_only_when_they_go_too
+            a_removed_repository_shows_nothing_at_once
+            a_new_repository_of_a_removed_ones_name_begins_with_nothing
+            a_repositorys_policy_is_kept_as_it_was_given_until_it_is_removed
+            a_repositorys_policy_is_swapped_only_for_the_one_that_it_must_be
+            every_change_of_a_repository_is_told
         }
     };
 }
