@@ -4,12 +4,13 @@ use berth_auth::{Attachment, Password, PasswordHash, RefreshToken, UserName, ver
 use berth_storage::{AttachmentRecord, IdentityRecord, RefreshTokenRecord, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Directory, Holder, Login};
 use crate::error::Error;
 
 /// A user, as people see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
     /// Never changes.
     pub id: String,
@@ -27,7 +28,7 @@ pub struct User {
 }
 
 /// A policy attached to a user or a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AttachedPolicy {
     /// The policy's name.
     pub policy: String,

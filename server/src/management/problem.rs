@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::{Error, ToldBy};
 
@@ -15,7 +16,8 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 pub(crate) struct Problem(Error);
 
 /// What went wrong (RFC 9457).
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub(super) struct Words {
     /// The status of the answer.
     status: u16,
