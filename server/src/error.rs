@@ -8,11 +8,12 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use berth_oci::{ErrorBody, ErrorCode, ParseError, Reference};
 use berth_storage::FaultKind;
-use http::header::{HeaderName, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HeaderName, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use tracing::error;
 
 use crate::observe::RequestId;
+use crate::security_headers::NO_STORE;
 
 /// Why a request was not done, or a server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +163,14 @@ fn storage_status(error: &berth_storage::Error) -> (StatusCode, ErrorCode) {
 #[derive(Clone)]
 struct Cause(Arc<str>);
 
+/// How a client is told of a failure, where that is not as the distribution specification does it.
+#[derive(Clone, Copy)]
+pub(crate) struct ToldBy(pub(crate) fn(StatusCode, String) -> Response);
+
+fn told(status: StatusCode, message: String) -> Response {
+    (status, Json(ErrorBody::one(ErrorCode::Unknown, message))).into_response()
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, code) = self.status();
@@ -206,6 +215,9 @@ pub(crate) fn hide_cause(response: Response, request: Option<&RequestId>) -> Res
         StatusCode::INSUFFICIENT_STORAGE => "the registry's disk is full; an administrator must make room",
         _ => "the registry failed; an administrator finds the cause in its log",
     };
-    let message = format!("{what} (request {request})");
-    (status, Json(ErrorBody::one(ErrorCode::Unknown, message))).into_response()
+    let ToldBy(told) = response.extensions().get().copied().unwrap_or(ToldBy(told));
+    let mut hidden = told(status, format!("{what} (request {request})"));
+    // A failure is over before a cache would forget it.
+    hidden.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    hidden
 }

@@ -17,7 +17,8 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// Kept by no cache.
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Whether browsers are told to come back by TLS only (RFC 6797).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

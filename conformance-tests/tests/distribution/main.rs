@@ -9,6 +9,7 @@ mod keys;
 mod lists;
 mod manifests;
 mod mounts;
+mod openapi;
 mod public;
 mod pulls;
 mod referrers;

@@ -34,9 +34,9 @@ fn collect(folder: &Path, routes: &mut BTreeSet<(String, String)>) {
     }
 }
 
-/// The calls of `.route("path", get(…).put(…))` in a source text.
+/// What a source text has of `.route("path", get(…).put(…))` and of `utoipa::path(get, path = "path", …)`.
 fn in_text(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
+    let mut found = described_in(text);
     for call in text.split(".route(").skip(1) {
         let Some((path, rest)) = call.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'))
         else {
@@ -51,6 +51,16 @@ fn in_text(text: &str) -> Vec<(String, String)> {
         found.extend(methods.filter(named).map(|method| (method.to_uppercase(), path.to_owned())));
     }
     found
+}
+
+/// The handlers that are routed by what is written above them.
+fn described_in(text: &str) -> Vec<(String, String)> {
+    let described = |above: &str| {
+        let (method, rest) = above.trim_start().split_once(',')?;
+        let (path, _) = rest.trim_start().strip_prefix("path = \"")?.split_once('"')?;
+        Some((method.to_uppercase(), path.to_owned()))
+    };
+    text.split("#[utoipa::path(").skip(1).filter_map(described).collect()
 }
 
 fn is_word(letter: char) -> bool {
@@ -71,6 +81,16 @@ fn until_closed(text: &str) -> &str {
         }
     }
     text
+}
+
+#[test]
+fn routes_are_found_where_they_are_described() {
+    let text = r#"
+        #[utoipa::path(
+            put, path = "/a/{name}/b", operation_id = "c",
+        )]
+        pub(crate) async fn put()"#;
+    assert_eq!(in_text(text), [("PUT".to_owned(), "/a/{name}/b".to_owned())]);
 }
 
 #[test]

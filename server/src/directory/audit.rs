@@ -2,12 +2,13 @@
 
 use berth_storage::{AuditPage, AuditRecord};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Directory;
 use crate::error::Error;
 
 /// One thing that was done or refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// Rises in the order of writing.
     pub id: i64,

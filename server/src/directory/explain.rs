@@ -4,13 +4,14 @@ use berth_auth::{Action, Caller, Context, Reason, Subject, Target, decide};
 use berth_oci::RepositoryName;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 use super::Directory;
 use super::identities::identity_of;
 use crate::error::Error;
 
 /// A decision, and what decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// Whether it would be done.
     pub allowed: bool,

@@ -3,13 +3,14 @@
 use berth_auth::{GroupName, UserName};
 use berth_storage::{Actor, GroupRecord};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Directory;
 use super::users::AttachedPolicy;
 use crate::error::Error;
 
 /// A group, as people see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Group {
     /// What people call it.
     pub name: String,

@@ -10,6 +10,7 @@ use berth_storage::{AccessKeyRecord, Actor, Timestamp};
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Directory, WrongLogin};
 use crate::error::Error;
@@ -18,7 +19,7 @@ use crate::error::Error;
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 
 /// An access key, as people see one: without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccessKey {
     /// What it is removed by, and the user name to log in with.
     pub id: String,

@@ -5,13 +5,14 @@ use berth_auth::{
 };
 use berth_storage::{Actor, PolicyOrigin, PolicyRecord};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Directory;
 use super::users::record_of;
 use crate::error::Error;
 
 /// A policy, as people see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Policy {
     /// What it is attached by.
     pub name: String,

@@ -3,12 +3,13 @@
 use berth_oci::{ErrorCode, RepositoryName};
 use berth_storage::{Actor, Images, NewRepository, RepositoryRecord};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Directory;
 use crate::error::Error;
 
 /// A repository, as people see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Repository {
     /// Its name.
     pub name: String,

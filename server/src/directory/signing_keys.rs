@@ -6,6 +6,7 @@ use std::time::Duration;
 use berth_auth::{Jwks, LEEWAY_SECONDS, MasterKey, PublicKey, SigningKey, Verifier};
 use berth_storage::{Actor, Records, SigningKeyRecord, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Directory, ITSELF};
 use crate::error::Error;
@@ -18,7 +19,7 @@ const ROTATED_AFTER: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 const ROTATING: Duration = Duration::from_secs(60);
 
 /// A key that signs tokens, or did, as people see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SigningKeyInfo {
     /// Its thumbprint (RFC 7638), as tokens and `/.well-known/jwks.json` name it.
     pub kid: String,

@@ -6,13 +6,14 @@ use berth_storage::{
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::policies::origin_of;
 use super::{Directory, Login};
 use crate::error::Error;
 
 /// A user, as people see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
     /// Never changes.
     pub id: String,
@@ -43,7 +44,7 @@ pub struct NewUser {
 }
 
 /// A policy attached to a user or a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AttachedPolicy {
     /// The policy's name.
     pub policy: String,

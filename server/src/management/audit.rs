@@ -8,6 +8,7 @@ use axum::extract::{Query, State};
 use berth_oci::ErrorCode;
 use berth_storage::{AuditPage, Timestamp};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 use super::request::Manager;
@@ -19,8 +20,9 @@ use crate::state::App;
 const MOST: u64 = 1000;
 
 /// Which records are wanted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Asked {
     /// From this moment on (RFC 3339); left out: from the first record on.
     since: Option<String>,
@@ -32,6 +34,11 @@ pub(crate) struct Asked {
 }
 
 /// The records in the order of writing; the next page is after the last one's id.
+#[utoipa::path(
+    get, path = "/audit", operation_id = "list_audit", tag = "audit",
+    params(Asked),
+    responses((status = 200, body = Vec<AuditEntry>, description = "The records, at most 1000")),
+)]
 pub(crate) async fn list(
     _: Manager,
     State(app): State<App>,

@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, Query};
 use berth_oci::ErrorCode;
 use http::request::Parts;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 use super::request::Manager;
@@ -18,14 +19,18 @@ use crate::error::Error;
 use crate::state::App;
 
 /// Who does what to what; without a repository, to the registry as a whole.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Asked {
     /// A user, or `anonymous`: whoever has not logged in.
     user: String,
+    /// What, as ECR names it.
     action: String,
+    /// To which repository; left out: to the registry as a whole.
     repository: Option<String>,
     /// Whence; left out: whence this is asked.
+    #[param(value_type = Option<String>)]
     from: Option<IpAddr>,
 }
 
@@ -39,7 +44,15 @@ impl FromRequestParts<App> for Asked {
     }
 }
 
-/// As if it were asked now, in the way that the question came.
+/// Whether somebody may do something, and why, as if they asked now in the way that this question came.
+#[utoipa::path(
+    get, path = "/explain", operation_id = "explain", tag = "policies",
+    params(Asked),
+    responses(
+        (status = 200, body = Explanation, description = "The decision and what makes it"),
+        (status = 404, description = "There is no such user"),
+    ),
+)]
 pub(crate) async fn explain(
     _: Manager,
     State(app): State<App>,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::request::{Body, Manager, read};
@@ -11,16 +12,31 @@ use crate::directory::Group;
 use crate::state::App;
 
 /// A group that is to be made.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewGroup {
+    /// What people will call it.
     name: String,
 }
 
+/// All groups, in order of name.
+#[utoipa::path(
+    get, path = "/groups", operation_id = "list_groups", tag = "groups",
+    responses((status = 200, body = Vec<Group>, description = "The groups")),
+)]
 pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<Group>>, Problem> {
     Ok(Json(app.directory.groups().await?))
 }
 
+/// Makes a group that nobody is in.
+#[utoipa::path(
+    post, path = "/groups", operation_id = "add_group", tag = "groups",
+    request_body = NewGroup,
+    responses(
+        (status = 201, description = "It is made"),
+        (status = 409, description = "The name is taken"),
+    ),
+)]
 pub(crate) async fn add(
     manager: Manager,
     State(app): State<App>,
@@ -30,6 +46,15 @@ pub(crate) async fn add(
     Ok(StatusCode::CREATED)
 }
 
+/// Removes a group; who was in it loses what it gave at once.
+#[utoipa::path(
+    delete, path = "/groups/{name}", operation_id = "remove_group", tag = "groups",
+    params(("name" = String, Path, description = "The group's name")),
+    responses(
+        (status = 204, description = "It is removed"),
+        (status = 404, description = "There is no such group"),
+    ),
+)]
 pub(crate) async fn remove(
     manager: Manager,
     State(app): State<App>,
@@ -39,6 +64,18 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Puts a user into a group; doing it again changes nothing.
+#[utoipa::path(
+    put, path = "/groups/{name}/members/{user}", operation_id = "join_group", tag = "groups",
+    params(
+        ("name" = String, Path, description = "The group's name"),
+        ("user" = String, Path, description = "The user's name"),
+    ),
+    responses(
+        (status = 204, description = "They are in it"),
+        (status = 404, description = "There is no such group or user"),
+    ),
+)]
 pub(crate) async fn join(
     manager: Manager,
     State(app): State<App>,
@@ -48,6 +85,18 @@ pub(crate) async fn join(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Takes a user out of a group.
+#[utoipa::path(
+    delete, path = "/groups/{name}/members/{user}", operation_id = "leave_group", tag = "groups",
+    params(
+        ("name" = String, Path, description = "The group's name"),
+        ("user" = String, Path, description = "The user's name"),
+    ),
+    responses(
+        (status = 204, description = "They are in it no more"),
+        (status = 404, description = "There is no such group or user, or they were not in it"),
+    ),
+)]
 pub(crate) async fn leave(
     manager: Manager,
     State(app): State<App>,

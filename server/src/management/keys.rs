@@ -8,6 +8,7 @@ use http::request::Parts;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::request::{Body, read};
@@ -37,14 +38,16 @@ impl FromRequestParts<App> for KeyManager {
 }
 
 /// An access key that is to be made.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccessKey {
     /// Whose it will be; left out: the asker's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub user: Option<UserName>,
     /// What people will call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub name: Option<AccessKeyName>,
     /// For how many seconds it will be good; left out: until it is removed, or the key ends that it is
     /// made with.
@@ -53,13 +56,20 @@ pub struct NewAccessKey {
 }
 
 /// An access key with its secret, which is shown only in this answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeAccessKey)]
 pub(crate) struct Made {
     #[serde(flatten)]
     key: AccessKey,
+    /// The password to log in with; the user name is the id.
     secret: String,
 }
 
+/// All access keys, or the asker's own if they manage no users; in order of their users' names.
+#[utoipa::path(
+    get, path = "/keys", operation_id = "list_keys", tag = "access keys",
+    responses((status = 200, body = Vec<AccessKey>, description = "The keys, without their secrets")),
+)]
 pub(crate) async fn list(
     manager: KeyManager,
     State(app): State<App>,
@@ -67,6 +77,15 @@ pub(crate) async fn list(
     Ok(Json(app.directory.access_keys(manager.only.as_ref()).await?))
 }
 
+/// Makes an access key, whose secret is shown only in this answer.
+#[utoipa::path(
+    post, path = "/keys", operation_id = "add_key", tag = "access keys",
+    request_body = NewAccessKey,
+    responses(
+        (status = 201, body = Made, description = "The key with its secret"),
+        (status = 404, description = "There is no such user"),
+    ),
+)]
 pub(crate) async fn add(
     manager: KeyManager,
     State(app): State<App>,
@@ -80,6 +99,15 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
+/// Removes an access key, with every token that was asked for with it.
+#[utoipa::path(
+    delete, path = "/keys/{id}", operation_id = "remove_key", tag = "access keys",
+    params(("id" = String, Path, description = "The key's id")),
+    responses(
+        (status = 204, description = "It is removed"),
+        (status = 404, description = "There is no such key, or it is not one of the asker's"),
+    ),
+)]
 pub(crate) async fn remove(
     manager: KeyManager,
     State(app): State<App>,

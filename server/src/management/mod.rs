@@ -5,6 +5,7 @@ mod audit;
 mod explain;
 mod groups;
 mod keys;
+mod openapi;
 mod policies;
 mod problem;
 mod repositories;
@@ -13,41 +14,39 @@ mod signing_keys;
 mod users;
 
 use axum::Router;
-use axum::routing::{delete, get, post, put};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::state::App;
 pub use keys::NewAccessKey;
 pub use users::ChangePassword;
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/users", get(users::list).post(users::add))
-        .route("/users/{name}", get(users::show).delete(users::remove))
-        .route("/users/{name}/password", put(users::set_password))
-        .route("/keys", get(keys::list).post(keys::add))
-        .route("/keys/{id}", delete(keys::remove))
-        .route("/signing-keys", get(signing_keys::list).post(signing_keys::rotate))
-        .route("/explain", get(explain::explain))
-        .route("/audit", get(audit::list))
-        .route("/groups", get(groups::list).post(groups::add))
-        .route("/groups/{name}", delete(groups::remove))
-        .route("/groups/{name}/members/{user}", put(groups::join).delete(groups::leave))
-        .route(
-            "/groups/{name}/policies",
-            post(attachments::attach_to_group).delete(attachments::detach_from_group),
-        )
-        .route("/policies", get(policies::list))
-        .route("/policies/{name}", get(policies::show).put(policies::keep).delete(policies::remove))
-        .route("/repositories", get(repositories::list).post(repositories::add))
-        .route("/repositories/{name}", get(repositories::show).delete(repositories::remove))
-        .route(
-            "/repositories/{name}/policy",
-            get(repositories::show_policy).put(repositories::put_policy).delete(repositories::remove_policy),
-        )
-        .route("/repositories/{name}/public", put(repositories::publish).delete(repositories::unpublish))
-        .route("/users/{name}/disabled", put(users::disable).delete(users::enable))
-        .route(
-            "/users/{name}/policies",
-            post(attachments::attach_to_user).delete(attachments::detach_from_user),
-        )
+    table().into()
+}
+
+/// The routes and the document that tells of them, which are one table.
+fn table() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::beginning())
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::show, users::remove))
+        .routes(routes!(users::set_password))
+        .routes(routes!(users::disable, users::enable))
+        .routes(routes!(attachments::attach_to_user, attachments::detach_from_user))
+        .routes(routes!(groups::list, groups::add))
+        .routes(routes!(groups::remove))
+        .routes(routes!(groups::join, groups::leave))
+        .routes(routes!(attachments::attach_to_group, attachments::detach_from_group))
+        .routes(routes!(keys::list, keys::add))
+        .routes(routes!(keys::remove))
+        .routes(routes!(policies::list))
+        .routes(routes!(policies::show, policies::keep, policies::remove))
+        .routes(routes!(repositories::list, repositories::add))
+        .routes(routes!(repositories::show, repositories::remove))
+        .routes(routes!(repositories::show_policy, repositories::put_policy, repositories::remove_policy))
+        .routes(routes!(repositories::publish, repositories::unpublish))
+        .routes(routes!(explain::explain))
+        .routes(routes!(audit::list))
+        .routes(routes!(signing_keys::list, signing_keys::rotate))
+        .routes(routes!(openapi::show))
 }

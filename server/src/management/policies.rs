@@ -13,10 +13,24 @@ use crate::directory::Policy;
 use crate::error::Error;
 use crate::state::App;
 
+/// All policies: the shipped ones first, then the others in order of name.
+#[utoipa::path(
+    get, path = "/policies", operation_id = "list_policies", tag = "policies",
+    responses((status = 200, body = Vec<Policy>, description = "The policies")),
+)]
 pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<Policy>>, Problem> {
     Ok(Json(app.directory.policies().await?))
 }
 
+/// One policy with its document.
+#[utoipa::path(
+    get, path = "/policies/{name}", operation_id = "show_policy", tag = "policies",
+    params(("name" = String, Path, description = "The policy's name")),
+    responses(
+        (status = 200, body = Policy, description = "The policy"),
+        (status = 404, description = "There is no such policy"),
+    ),
+)]
 pub(crate) async fn show(
     _: Manager,
     State(app): State<App>,
@@ -25,7 +39,18 @@ pub(crate) async fn show(
     Ok(Json(app.directory.policy(&name.parse::<PolicyName>()?).await?))
 }
 
-/// The body is the document itself.
+/// Keeps a document under a name, in place of the one it had.
+///
+/// Whoever has the policy is judged by it from their next request on.
+#[utoipa::path(
+    put, path = "/policies/{name}", operation_id = "put_policy", tag = "policies",
+    params(("name" = String, Path, description = "The policy's name, which is none that comes with Berth")),
+    request_body(
+        content = serde_json::Value, content_type = "application/json",
+        description = "A policy document as IAM writes it",
+    ),
+    responses((status = 204, description = "It is kept")),
+)]
 pub(crate) async fn keep(
     manager: Manager,
     State(app): State<App>,
@@ -37,6 +62,16 @@ pub(crate) async fn keep(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Removes a policy that nobody has.
+#[utoipa::path(
+    delete, path = "/policies/{name}", operation_id = "remove_policy", tag = "policies",
+    params(("name" = String, Path, description = "The policy's name, which is none that comes with Berth")),
+    responses(
+        (status = 204, description = "It is removed"),
+        (status = 404, description = "There is no such policy"),
+        (status = 409, description = "Somebody has it"),
+    ),
+)]
 pub(crate) async fn remove(
     manager: Manager,
     State(app): State<App>,

@@ -9,6 +9,7 @@ use berth_storage::{Images, NewRepository, TagMutability};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use super::request::{Body, Manager, read};
@@ -17,31 +18,50 @@ use crate::error::Error;
 use crate::state::App;
 
 /// A repository that is to be made.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRepository)]
 pub(crate) struct New {
+    /// Its name.
     name: String,
+    /// A sentence for people.
     description: Option<String>,
     /// Whether its tags stay where they are, but for those that match a pattern.
     #[serde(default)]
     immutable: bool,
+    /// Patterns of tags that may move although others may not.
     #[serde(default)]
     immutable_except: Vec<String>,
 }
 
 /// How a repository is removed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Removal {
     /// With its images.
     #[serde(default)]
     force: bool,
 }
 
+/// All repositories, in order of name.
+#[utoipa::path(
+    get, path = "/repositories", operation_id = "list_repositories", tag = "repositories",
+    responses((status = 200, body = Vec<Repository>, description = "The repositories")),
+)]
 pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<Repository>>, Problem> {
     Ok(Json(app.directory.repositories().await?))
 }
 
+/// Makes a repository.
+#[utoipa::path(
+    post, path = "/repositories", operation_id = "add_repository", tag = "repositories",
+    request_body = New,
+    responses(
+        (status = 201, description = "It is made"),
+        (status = 409, description = "The name is taken"),
+    ),
+)]
 pub(crate) async fn add(
     manager: Manager,
     State(app): State<App>,
@@ -59,6 +79,15 @@ pub(crate) async fn add(
     Ok(StatusCode::CREATED)
 }
 
+/// One repository.
+#[utoipa::path(
+    get, path = "/repositories/{name}", operation_id = "show_repository", tag = "repositories",
+    params(("name" = String, Path, description = "The repository's name, whose slashes are percent-encoded")),
+    responses(
+        (status = 200, body = Repository, description = "The repository"),
+        (status = 404, description = "There is no such repository"),
+    ),
+)]
 pub(crate) async fn show(
     _: Manager,
     State(app): State<App>,
@@ -67,6 +96,16 @@ pub(crate) async fn show(
     Ok(Json(app.directory.repository(&name.parse()?).await?))
 }
 
+/// Removes a repository.
+#[utoipa::path(
+    delete, path = "/repositories/{name}", operation_id = "remove_repository", tag = "repositories",
+    params(("name" = String, Path, description = "The repository's name, whose slashes are percent-encoded"), Removal),
+    responses(
+        (status = 204, description = "It is removed"),
+        (status = 404, description = "There is no such repository"),
+        (status = 409, description = "It holds images, and they do not go too"),
+    ),
+)]
 pub(crate) async fn remove(
     manager: Manager,
     State(app): State<App>,
@@ -79,7 +118,15 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The document itself.
+/// The document of a repository's own policy.
+#[utoipa::path(
+    get, path = "/repositories/{name}/policy", operation_id = "show_repository_policy", tag = "repositories",
+    params(("name" = String, Path, description = "The repository's name, whose slashes are percent-encoded")),
+    responses(
+        (status = 200, body = serde_json::Value, description = "The document as it was given"),
+        (status = 404, description = "There is no such repository, or it has no policy"),
+    ),
+)]
 pub(crate) async fn show_policy(
     _: Manager,
     State(app): State<App>,
@@ -89,7 +136,19 @@ pub(crate) async fn show_policy(
     Ok(([(CONTENT_TYPE, "application/json")], document).into_response())
 }
 
-/// The body is the document itself.
+/// Gives a repository a policy of its own, in place of the one it has.
+#[utoipa::path(
+    put, path = "/repositories/{name}/policy", operation_id = "put_repository_policy", tag = "repositories",
+    params(("name" = String, Path, description = "The repository's name, whose slashes are percent-encoded")),
+    request_body(
+        content = serde_json::Value, content_type = "application/json",
+        description = "A policy document as IAM writes it, with a Principal",
+    ),
+    responses(
+        (status = 204, description = "It is in force"),
+        (status = 404, description = "There is no such repository"),
+    ),
+)]
 pub(crate) async fn put_policy(
     manager: Manager,
     State(app): State<App>,
@@ -101,6 +160,15 @@ pub(crate) async fn put_policy(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Takes a repository's own policy away.
+#[utoipa::path(
+    delete, path = "/repositories/{name}/policy", operation_id = "remove_repository_policy", tag = "repositories",
+    params(("name" = String, Path, description = "The repository's name, whose slashes are percent-encoded")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "There is no such repository, or it has no policy"),
+    ),
+)]
 pub(crate) async fn remove_policy(
     manager: Manager,
     State(app): State<App>,
@@ -110,6 +178,15 @@ pub(crate) async fn remove_policy(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Lets everyone pull from a repository, also without a login; doing it again changes nothing.
+#[utoipa::path(
+    put, path = "/repositories/{name}/public", operation_id = "publish_repository", tag = "repositories",
+    params(("name" = String, Path, description = "The repository's name, whose slashes are percent-encoded")),
+    responses(
+        (status = 204, description = "It is public"),
+        (status = 404, description = "There is no such repository"),
+    ),
+)]
 pub(crate) async fn publish(
     manager: Manager,
     State(app): State<App>,
@@ -119,6 +196,15 @@ pub(crate) async fn publish(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Ends that everyone may pull from a repository; doing it again changes nothing.
+#[utoipa::path(
+    delete, path = "/repositories/{name}/public", operation_id = "unpublish_repository", tag = "repositories",
+    params(("name" = String, Path, description = "The repository's name, whose slashes are percent-encoded")),
+    responses(
+        (status = 204, description = "It is public no more"),
+        (status = 404, description = "There is no such repository"),
+    ),
+)]
 pub(crate) async fn unpublish(
     manager: Manager,
     State(app): State<App>,
