@@ -24,8 +24,8 @@ mod token;
 
 pub use berth_storage::{Images, NewRepository, TagMutability};
 pub use directory::{
-    AccessKey, AttachedPolicy, Directory, Explanation, Group, Holder, MadeAccessKey, Policy, Repository,
-    SigningKeyInfo, User,
+    AccessKey, AttachedPolicy, Directory, Explanation, Group, Holder, ListPage, MadeAccessKey, PageRequest,
+    Policy, Repository, SigningKeyInfo, User,
 };
 pub use error::Error;
 pub use management::{ChangePassword, NewAccessKey, NewUser};

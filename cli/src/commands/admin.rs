@@ -3,6 +3,7 @@
 mod explain;
 mod group;
 mod key;
+mod list;
 mod offline;
 mod policy;
 mod remote;
