@@ -25,8 +25,8 @@ mod token;
 
 pub use berth_storage::{Actor, AuditPage, Images, NewRepository, TagMutability, Timestamp};
 pub use directory::{
-    AccessKey, AttachedPolicy, AuditEntry, Directory, Explanation, Group, Holder, MadeAccessKey, NewUser,
-    Policy, Repository, SigningKeyInfo, User,
+    AccessKey, AttachedPolicy, AuditEntry, Directory, Explanation, Group, Holder, ListPage, MadeAccessKey,
+    NewUser, PageRequest, Policy, Repository, SigningKeyInfo, User,
 };
 pub use error::Error;
 pub use management::{ChangePassword, NewAccessKey};

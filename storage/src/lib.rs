@@ -10,6 +10,7 @@ mod data_folder;
 mod error;
 mod ids;
 mod metadata;
+mod page;
 mod registry;
 mod telemetry;
 mod time;
@@ -22,7 +23,7 @@ pub use buffers::BufferBudget;
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};
 pub use ids::{Actor, By, UploadId};
-pub use metadata::access_keys::AccessKeyRecord;
+pub use metadata::access_keys::{AccessKeyPlace, AccessKeyRecord};
 pub use metadata::audit::{AuditOutcome, AuditPage, AuditRecord, Refusal};
 pub use metadata::groups::{GroupRecord, MembershipRecord, PolicyOrigin};
 pub use metadata::policies::PolicyRecord;
@@ -32,8 +33,9 @@ pub use metadata::repositories::Swap;
 pub use metadata::settings::{Images, NewRepository, RepositoryRecord, TagMutability};
 pub use metadata::signing_keys::SigningKeyRecord;
 pub use metadata::{Change, Metadata, Observer, Row, Tx, Unit, Value};
+pub use page::Page;
 pub use registry::{
-    BlobInfo, BlobRead, Chunk, Creation, Page, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,
+    BlobInfo, BlobRead, Chunk, Creation, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,
     StoredManifest, Swept, UploadStatus,
 };
 pub use telemetry::{NoTelemetry, Telemetry};

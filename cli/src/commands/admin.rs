@@ -4,6 +4,7 @@ mod audit;
 mod explain;
 mod group;
 mod key;
+mod list;
 mod offline;
 mod policy;
 mod remote;

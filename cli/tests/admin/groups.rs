@@ -129,3 +129,18 @@ fn a_decision_is_explained_with_the_statement_that_made_it() {
         "explaining what bob may do: user bob does not exist"
     );
 }
+
+#[test]
+fn a_list_longer_than_a_page_is_shown_whole() {
+    let house = House::new();
+    house.offline("group add first").succeeds();
+    let database = rusqlite::Connection::open(house.path().join("data/registry/metadata.db")).unwrap();
+    let many = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2100)
+                INSERT INTO user_groups (name, created_at) SELECT 'group-' || n, 0 FROM numbers";
+    assert_eq!(database.execute(many, []).unwrap(), 2100);
+    drop(database);
+    let offline = house.offline("group list --format jsonl").succeeds();
+    assert_eq!(offline.lines().count(), 2101);
+    let server = house.serve();
+    assert_eq!(server.admin("group list --format jsonl").succeeds(), offline);
+}

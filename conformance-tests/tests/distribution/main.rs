@@ -10,6 +10,7 @@ mod lists;
 mod manifests;
 mod mounts;
 mod openapi;
+mod paging;
 mod public;
 mod pulls;
 mod referrers;

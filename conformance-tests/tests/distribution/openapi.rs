@@ -30,7 +30,7 @@ async fn the_document_names_each_operation_once_and_says_how_it_is_refused() {
         for status in ["401", "403", "429", "500", "507"] {
             assert!(responses.contains_key(status), "{name} lacks {status}");
         }
-        for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+        for (status, response) in responses.iter().filter(|(status, _)| !status.starts_with('2')) {
             let types: Vec<_> = response.content.keys().collect();
             assert_eq!(types, ["application/problem+json"], "{name} {status}");
         }

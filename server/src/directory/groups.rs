@@ -5,8 +5,8 @@ use berth_storage::{Actor, GroupRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Directory;
 use super::users::AttachedPolicy;
+use super::{Directory, ListPage, PageRequest};
 use crate::error::Error;
 
 /// A group, as people see one.
@@ -34,12 +34,13 @@ impl Group {
 }
 
 impl Directory {
-    /// All groups, in order of name.
+    /// A page of the groups, in order of name.
     ///
     /// # Errors
     /// When the database fails, as everywhere here.
-    pub async fn groups(&self) -> Result<Vec<Group>, Error> {
-        Ok(self.records.groups().await?.into_iter().map(Group::of).collect())
+    pub async fn groups(&self, page: &PageRequest) -> Result<ListPage<Group>, Error> {
+        let found = self.records.groups(page.after.clone(), page.limit()).await?;
+        Ok(ListPage::of(found, |record| record.name.clone(), Group::of))
     }
 
     /// Makes a group that nobody is in.

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use berth_auth::{AccessKeyId, AccessKeyName, AccessKeySecret, Identity, IdentityId, UserName};
-use berth_storage::{AccessKeyRecord, Actor, Timestamp};
+use berth_oci::ErrorCode;
+use berth_storage::{AccessKeyPlace, AccessKeyRecord, Actor, Timestamp};
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Directory, WrongLogin};
+use super::{Directory, ListPage, PageRequest, WrongLogin};
 use crate::error::Error;
 
 /// How far what is noted of a key's last use may be behind.
@@ -93,6 +94,26 @@ impl Uses {
     }
 }
 
+/// A key's place in the list, which its id alone is not once the key is gone.
+fn place_of(key: &AccessKeyRecord) -> String {
+    let AccessKeyPlace { user, created_at, id } = AccessKeyPlace::of(key);
+    format!("{user}:{}:{id}", created_at.0)
+}
+
+fn place(text: &str) -> Result<AccessKeyPlace, Error> {
+    if text.is_empty() {
+        return Ok(AccessKeyPlace::start());
+    }
+    let read = || {
+        let (user, rest) = text.split_once(':')?;
+        let (created_at, id) = rest.split_once(':')?;
+        let created_at = Timestamp(created_at.parse().ok()?);
+        Some(AccessKeyPlace { user: user.to_owned(), created_at, id: id.to_owned() })
+    };
+    let sentence = "after is what the page before calls next, word for word";
+    read().ok_or_else(|| Error::Request(ErrorCode::Unsupported, sentence.to_owned()))
+}
+
 fn sealed_for(id: &AccessKeyId) -> String {
     format!("access key {id}")
 }
@@ -157,17 +178,22 @@ impl Directory {
         Ok(Some(wanted.unwrap_or(end)))
     }
 
-    /// All access keys, or one user's, in order of their users' names.
+    /// A page of all access keys, or of one user's, in order of their users' names; of each user's the
+    /// oldest first.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn access_keys(&self, owner: Option<&UserName>) -> Result<Vec<AccessKey>, Error> {
+    /// When no page said that this one comes next, or the database fails.
+    pub async fn access_keys(
+        &self,
+        owner: Option<&UserName>,
+        page: &PageRequest,
+    ) -> Result<ListPage<AccessKey>, Error> {
         let now = (self.clock)();
+        let (owner, after) = (owner.map(ToString::to_string), place(&page.after)?);
         // What is about to be written down counts, too.
         self.write_uses().await?;
-        let all = self.records.access_keys().await?.into_iter();
-        let wanted = |record: &AccessKeyRecord| owner.is_none_or(|owner| record.user == owner.as_str());
-        Ok(all.filter(wanted).map(|record| AccessKey::of(record, now)).collect())
+        let found = self.records.access_keys(owner, after, page.limit()).await?;
+        Ok(ListPage::of(found, place_of, |record| AccessKey::of(record, now)))
     }
 
     /// Removes an access key, with every token that was asked for with it; one of another user than

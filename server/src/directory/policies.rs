@@ -1,14 +1,16 @@
 //! Policies: kept, shown, removed, attached.
 
+use std::convert::identity;
+
 use berth_auth::{
     Attachment, GroupName, IdentityPolicy, ParseError, PolicyName, RepositoryPrefix, ShippedPolicy, UserName,
 };
-use berth_storage::{Actor, PolicyOrigin, PolicyRecord};
+use berth_storage::{Actor, Page, PolicyOrigin, PolicyRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Directory;
 use super::users::record_of;
+use super::{Directory, ListPage, PageRequest};
 use crate::error::Error;
 
 /// A policy, as people see one.
@@ -73,17 +75,21 @@ fn own(name: &PolicyName) -> Result<(), ParseError> {
 }
 
 impl Directory {
-    /// All policies: the shipped ones first, then the others in order of name.
+    /// A page of the policies: the shipped ones come first, then the others in order of name.
     ///
     /// # Errors
     /// When the database fails, as everywhere here.
-    pub async fn policies(&self) -> Result<Vec<Policy>, Error> {
-        let own = self.records.policies().await?;
-        Ok(ShippedPolicy::ALL
-            .into_iter()
-            .map(Policy::shipped)
-            .chain(own.into_iter().map(Policy::of))
-            .collect())
+    pub async fn policies(&self, page: &PageRequest) -> Result<ListPage<Policy>, Error> {
+        let shipped = ShippedPolicy::ALL.map(Policy::shipped);
+        let (told, own_after) = match shipped.iter().position(|policy| policy.name == page.after) {
+            Some(place) => (place + 1, ""),
+            None if page.after.is_empty() => (0, ""),
+            None => (shipped.len(), page.after.as_str()),
+        };
+        let own = self.records.policies(own_after.to_owned(), page.limit()).await?;
+        let items = shipped.into_iter().skip(told).chain(own.items.into_iter().map(Policy::of)).collect();
+        let found = Page { items, more: own.more }.at_most(page.limit());
+        Ok(ListPage::of(found, |policy| policy.name.clone(), identity))
     }
 
     /// The policy of this name.

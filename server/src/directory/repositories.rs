@@ -5,7 +5,7 @@ use berth_storage::{Actor, Images, NewRepository, RepositoryRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Directory;
+use super::{Directory, ListPage, PageRequest};
 use crate::error::Error;
 
 /// A repository, as people see one.
@@ -48,12 +48,13 @@ const LONGEST: usize = 1_000;
 const MOST_PATTERNS: usize = 5;
 
 impl Directory {
-    /// All repositories, in order of name.
+    /// A page of the repositories, in order of name.
     ///
     /// # Errors
     /// When the database fails, as everywhere here.
-    pub async fn repositories(&self) -> Result<Vec<Repository>, Error> {
-        Ok(self.records.repositories().await?.into_iter().map(Repository::of).collect())
+    pub async fn repositories(&self, page: &PageRequest) -> Result<ListPage<Repository>, Error> {
+        let found = self.records.repositories(page.after.clone(), page.limit()).await?;
+        Ok(ListPage::of(found, |record| record.name.to_string(), Repository::of))
     }
 
     /// One repository.

@@ -88,7 +88,7 @@ impl House {
     }
 
     async fn used_at(&self) -> Option<i64> {
-        self.directory.access_keys(None).await.unwrap()[0].used_at
+        self.directory.access_keys(None, &PageRequest::first()).await.unwrap().items[0].used_at
     }
 }
 
@@ -161,7 +161,7 @@ async fn a_key_its_token_and_its_refresh_token_end_at_its_time() {
     assert_eq!(good().await, (true, true, true));
     house.pass(SECOND);
     assert_eq!(good().await, (false, false, false));
-    assert!(house.directory.access_keys(None).await.unwrap()[0].expired);
+    assert!(house.directory.access_keys(None, &PageRequest::first()).await.unwrap().items[0].expired);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::policies::origin_of;
-use super::{Directory, Login};
+use super::{Directory, ListPage, Login, PageRequest};
 use crate::error::Error;
 
 /// A user, as people see one.
@@ -97,12 +97,13 @@ impl Directory {
         self.hashing(move || password.hash().map(|hash| hash.to_phc())).await
     }
 
-    /// All users, in order of name.
+    /// A page of the users, in order of name.
     ///
     /// # Errors
     /// When the database fails, as everywhere here.
-    pub async fn users(&self) -> Result<Vec<User>, Error> {
-        Ok(self.records.identities().await?.into_iter().map(User::of).collect())
+    pub async fn users(&self, page: &PageRequest) -> Result<ListPage<User>, Error> {
+        let found = self.records.identities(page.after.clone(), page.limit()).await?;
+        Ok(ListPage::of(found, |record| record.name.clone(), User::of))
     }
 
     /// The user of this name.
@@ -139,7 +140,7 @@ impl Directory {
     /// # Errors
     /// When the database fails.
     pub async fn is_empty(&self) -> Result<bool, Error> {
-        Ok(self.records.identities().await?.is_empty())
+        Ok(self.records.identities(String::new(), 1).await?.items.is_empty())
     }
 
     /// Changes a password; every token issued before is worthless at once.

@@ -3,19 +3,15 @@
 use std::net::IpAddr;
 
 use axum::Json;
-use axum::extract::State;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Query};
-use berth_oci::ErrorCode;
+use axum::extract::{FromRequestParts, State};
 use http::request::Parts;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::problem::Problem;
-use super::request::Manager;
+use super::request::{Manager, query};
 use crate::circumstances::Circumstances;
 use crate::directory::Explanation;
-use crate::error::Error;
 use crate::state::App;
 
 /// Who does what to what; without a repository, to the registry as a whole.
@@ -38,9 +34,7 @@ impl FromRequestParts<App> for Asked {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let asked: Result<Query<Self>, QueryRejection> = Query::from_request_parts(parts, app).await;
-        let refused = |error: QueryRejection| Error::Request(ErrorCode::Unsupported, error.body_text());
-        Ok(asked.map_err(refused)?.0)
+        Ok(query(parts, app).await?)
     }
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::request::{Body, Manager, read};
-use crate::directory::Group;
+use crate::directory::{Group, ListPage, PageRequest};
 use crate::state::App;
 
 /// A group that is to be made.
@@ -19,13 +19,18 @@ pub(crate) struct NewGroup {
     name: String,
 }
 
-/// All groups, in order of name.
+/// The groups, in order of name.
 #[utoipa::path(
     get, path = "/groups", operation_id = "list_groups", tag = "groups",
-    responses((status = 200, body = Vec<Group>, description = "The groups")),
+    params(PageRequest),
+    responses((status = 200, body = ListPage<Group>, description = "One page of them")),
 )]
-pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<Group>>, Problem> {
-    Ok(Json(app.directory.groups().await?))
+pub(crate) async fn list(
+    _: Manager,
+    State(app): State<App>,
+    page: PageRequest,
+) -> Result<Json<ListPage<Group>>, Problem> {
+    Ok(Json(app.directory.groups(&page).await?))
 }
 
 /// Makes a group that nobody is in.

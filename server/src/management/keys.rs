@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 use super::request::{Body, read};
 use crate::access::{Asker, LoggedIn};
-use crate::directory::AccessKey;
+use crate::directory::{AccessKey, ListPage, PageRequest};
 use crate::error::Error;
 use crate::state::App;
 
@@ -68,13 +68,15 @@ pub(crate) struct Made {
 /// All access keys, or the asker's own if they manage no users; in order of their users' names.
 #[utoipa::path(
     get, path = "/keys", operation_id = "list_keys", tag = "access keys",
-    responses((status = 200, body = Vec<AccessKey>, description = "The keys, without their secrets")),
+    params(PageRequest),
+    responses((status = 200, body = ListPage<AccessKey>, description = "One page of them, without their secrets")),
 )]
 pub(crate) async fn list(
     manager: KeyManager,
     State(app): State<App>,
-) -> Result<Json<Vec<AccessKey>>, Problem> {
-    Ok(Json(app.directory.access_keys(manager.only.as_ref()).await?))
+    page: PageRequest,
+) -> Result<Json<ListPage<AccessKey>>, Problem> {
+    Ok(Json(app.directory.access_keys(manager.only.as_ref(), &page).await?))
 }
 
 /// Makes an access key, whose secret is shown only in this answer.

@@ -9,17 +9,22 @@ use http::StatusCode;
 
 use super::problem::Problem;
 use super::request::Manager;
-use crate::directory::Policy;
+use crate::directory::{ListPage, PageRequest, Policy};
 use crate::error::Error;
 use crate::state::App;
 
-/// All policies: the shipped ones first, then the others in order of name.
+/// The policies: the shipped ones first, then the others in order of name.
 #[utoipa::path(
     get, path = "/policies", operation_id = "list_policies", tag = "policies",
-    responses((status = 200, body = Vec<Policy>, description = "The policies")),
+    params(PageRequest),
+    responses((status = 200, body = ListPage<Policy>, description = "One page of them")),
 )]
-pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<Policy>>, Problem> {
-    Ok(Json(app.directory.policies().await?))
+pub(crate) async fn list(
+    _: Manager,
+    State(app): State<App>,
+    page: PageRequest,
+) -> Result<Json<ListPage<Policy>>, Problem> {
+    Ok(Json(app.directory.policies(&page).await?))
 }
 
 /// One policy with its document.

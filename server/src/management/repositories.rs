@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use super::request::{Body, Manager, read};
-use crate::directory::Repository;
+use crate::directory::{ListPage, PageRequest, Repository};
 use crate::error::Error;
 use crate::state::App;
 
@@ -44,13 +44,18 @@ pub(crate) struct Removal {
     force: bool,
 }
 
-/// All repositories, in order of name.
+/// The repositories, in order of name.
 #[utoipa::path(
     get, path = "/repositories", operation_id = "list_repositories", tag = "repositories",
-    responses((status = 200, body = Vec<Repository>, description = "The repositories")),
+    params(PageRequest),
+    responses((status = 200, body = ListPage<Repository>, description = "One page of them")),
 )]
-pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<Repository>>, Problem> {
-    Ok(Json(app.directory.repositories().await?))
+pub(crate) async fn list(
+    _: Manager,
+    State(app): State<App>,
+    page: PageRequest,
+) -> Result<Json<ListPage<Repository>>, Problem> {
+    Ok(Json(app.directory.repositories(&page).await?))
 }
 
 /// Makes a repository.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::attachments::attachment;
 use super::problem::Problem;
 use super::request::{Body, Manager, read};
-use crate::directory::{AttachedPolicy, NewUser, User};
+use crate::directory::{AttachedPolicy, ListPage, NewUser, PageRequest, User};
 use crate::state::App;
 
 /// A user that is to be made.
@@ -41,13 +41,18 @@ pub struct ChangePassword {
     pub password: SecretString,
 }
 
-/// All users, in order of name.
+/// The users, in order of name.
 #[utoipa::path(
     get, path = "/users", operation_id = "list_users", tag = "users",
-    responses((status = 200, body = Vec<User>, description = "The users")),
+    params(PageRequest),
+    responses((status = 200, body = ListPage<User>, description = "One page of them")),
 )]
-pub(crate) async fn list(_: Manager, State(app): State<App>) -> Result<Json<Vec<User>>, Problem> {
-    Ok(Json(app.directory.users().await?))
+pub(crate) async fn list(
+    _: Manager,
+    State(app): State<App>,
+    page: PageRequest,
+) -> Result<Json<ListPage<User>>, Problem> {
+    Ok(Json(app.directory.users(&page).await?))
 }
 
 /// One user.

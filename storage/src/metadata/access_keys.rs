@@ -7,6 +7,7 @@ use super::audit::{Deed, note};
 use super::records::{Records, missing};
 use super::{Change, Row, Tx, args};
 use crate::error::{Error, Fault};
+use crate::page::Page;
 use crate::time::Timestamp;
 use crate::{Actor, By};
 
@@ -31,6 +32,29 @@ pub struct AccessKeyRecord {
     pub used_at: Option<Timestamp>,
 }
 
+/// A place in the list of access keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKeyPlace {
+    /// The name of the key's user.
+    pub user: String,
+    /// When the key was made.
+    pub created_at: Timestamp,
+    /// The key's id.
+    pub id: String,
+}
+
+impl AccessKeyPlace {
+    /// The place before all keys.
+    pub const fn start() -> Self {
+        Self { user: String::new(), created_at: Timestamp(i64::MIN), id: String::new() }
+    }
+
+    /// The place of a key.
+    pub fn of(key: &AccessKeyRecord) -> Self {
+        Self { user: key.user.clone(), created_at: key.created_at, id: key.id.clone() }
+    }
+}
+
 impl Records {
     /// The access key of this id, if there is one.
     ///
@@ -40,12 +64,19 @@ impl Records {
         self.metadata().read(id, access_key).await
     }
 
-    /// All access keys, in order of their users' names; of each user's the oldest first.
+    /// The access keys after a place, all or those of the identity named `owner`, at most `limit`; in
+    /// order of their users' names, of each user's the oldest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn access_keys(&self) -> Result<Vec<AccessKeyRecord>, Error> {
-        self.metadata().scan((), access_keys).await
+    pub async fn access_keys(
+        &self,
+        owner: Option<String>,
+        after: AccessKeyPlace,
+        limit: u64,
+    ) -> Result<Page<AccessKeyRecord>, Error> {
+        let found = self.metadata().scan((owner, after, limit.saturating_add(1)), access_keys).await?;
+        Ok(Page::cut(found, limit))
     }
 
     /// Keeps a new access key.
@@ -99,13 +130,20 @@ fn access_key<'t>(
     })
 }
 
-fn access_keys<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Vec<AccessKeyRecord>, Error>> {
+fn access_keys<'t>(
+    tx: &'t mut Tx<'_>,
+    (owner, after, limit): &'t (Option<String>, AccessKeyPlace, u64),
+) -> BoxFuture<'t, Result<Vec<AccessKeyRecord>, Error>> {
     Box::pin(async move {
+        let AccessKeyPlace { user, created_at, id } = after;
         let sql = "SELECT access_keys.id, identity_id, identities.name, access_keys.name, sealed_secret,
                           access_keys.created_at, expires_at, used_at
                    FROM access_keys JOIN identities ON identities.id = identity_id
-                   ORDER BY identities.name, access_keys.created_at, access_keys.id";
-        Ok(tx.rows(sql, args![]).await?.iter().map(read).collect::<Result<_, _>>()?)
+                   WHERE (identities.name, access_keys.created_at, access_keys.id) > ($1, $2, $3)
+                   AND identities.name = COALESCE($4, identities.name)
+                   ORDER BY identities.name, access_keys.created_at, access_keys.id LIMIT $5";
+        let args = args![user, *created_at, id, owner.as_ref(), *limit];
+        Ok(tx.rows(sql, args).await?.iter().map(read).collect::<Result<_, _>>()?)
     })
 }
 

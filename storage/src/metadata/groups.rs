@@ -8,6 +8,7 @@ use super::records::{AttachmentRecord, Records, missing};
 use super::{Change, Row, Tx, args};
 use crate::By;
 use crate::error::{Error, Fault};
+use crate::page::Page;
 use crate::time::Timestamp;
 
 /// A group, as kept.
@@ -42,12 +43,13 @@ pub enum PolicyOrigin {
 }
 
 impl Records {
-    /// All groups, in order of name.
+    /// The groups after the one named `after`, in order of name, at most `limit`.
     ///
     /// # Errors
     /// When the database fails, as everywhere here.
-    pub async fn groups(&self) -> Result<Vec<GroupRecord>, Error> {
-        self.metadata().scan((), groups).await
+    pub async fn groups(&self, after: String, limit: u64) -> Result<Page<GroupRecord>, Error> {
+        let found = self.metadata().scan((after, limit.saturating_add(1)), groups).await?;
+        Ok(Page::cut(found, limit))
     }
 
     /// Makes a group that nobody is in.
@@ -134,10 +136,14 @@ pub(super) async fn memberships_of(tx: &mut Tx<'_>, identity: &str) -> Result<Ve
     Ok(memberships)
 }
 
-fn groups<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Vec<GroupRecord>, Error>> {
+fn groups<'t>(
+    tx: &'t mut Tx<'_>,
+    (after, limit): &'t (String, u64),
+) -> BoxFuture<'t, Result<Vec<GroupRecord>, Error>> {
     Box::pin(async move {
+        let sql = "SELECT name, created_at FROM user_groups WHERE name > $1 ORDER BY name LIMIT $2";
         let mut groups = Vec::new();
-        for row in tx.rows("SELECT name, created_at FROM user_groups ORDER BY name", args![]).await? {
+        for row in tx.rows(sql, args![after, *limit]).await? {
             let name = row.text(0)?.to_owned();
             let sql = "SELECT identities.name FROM group_members
                        JOIN identities ON identities.id = group_members.identity_id

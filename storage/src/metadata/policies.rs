@@ -8,6 +8,7 @@ use super::records::Records;
 use super::{Change, Row, Tx, args};
 use crate::By;
 use crate::error::{Error, Fault};
+use crate::page::Page;
 use crate::time::Timestamp;
 
 /// A policy document, as kept.
@@ -24,12 +25,13 @@ pub struct PolicyRecord {
 }
 
 impl Records {
-    /// All policies, in order of name.
+    /// The policies after the one named `after`, in order of name, at most `limit`.
     ///
     /// # Errors
     /// When the database fails, as everywhere here.
-    pub async fn policies(&self) -> Result<Vec<PolicyRecord>, Error> {
-        self.metadata().scan((), policies).await
+    pub async fn policies(&self, after: String, limit: u64) -> Result<Page<PolicyRecord>, Error> {
+        let found = self.metadata().scan((after, limit.saturating_add(1)), policies).await?;
+        Ok(Page::cut(found, limit))
     }
 
     /// The policy of this name, if there is one.
@@ -92,10 +94,14 @@ pub(super) async fn policies_of(tx: &mut Tx<'_>, identity: &str) -> Result<Vec<P
     tx.rows(sql, args![identity]).await?.iter().map(read).collect()
 }
 
-fn policies<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Vec<PolicyRecord>, Error>> {
+fn policies<'t>(
+    tx: &'t mut Tx<'_>,
+    (after, limit): &'t (String, u64),
+) -> BoxFuture<'t, Result<Vec<PolicyRecord>, Error>> {
     Box::pin(async move {
-        let sql = "SELECT name, document, created_at, updated_at FROM policies ORDER BY name";
-        Ok(tx.rows(sql, args![]).await?.iter().map(read).collect::<Result<_, _>>()?)
+        let sql = "SELECT name, document, created_at, updated_at FROM policies
+                   WHERE name > $1 ORDER BY name LIMIT $2";
+        Ok(tx.rows(sql, args![after, *limit]).await?.iter().map(read).collect::<Result<_, _>>()?)
     })
 }
 

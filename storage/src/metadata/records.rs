@@ -9,6 +9,7 @@ use super::{Change, Metadata, Row, Tx, args, store};
 use crate::By;
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
+use crate::page::Page;
 use crate::time::Timestamp;
 
 /// A user, as kept.
@@ -94,12 +95,13 @@ impl Records {
         self.0.read(("SELECT id, name, password, created_at, disabled_at, credentials_changed_at FROM identities WHERE name = $1", name), find_identity).await
     }
 
-    /// All identities, in order of name.
+    /// The identities after the one named `after`, in order of name, at most `limit`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn identities(&self) -> Result<Vec<IdentityRecord>, Error> {
-        self.0.scan((), all_identities).await
+    pub async fn identities(&self, after: String, limit: u64) -> Result<Page<IdentityRecord>, Error> {
+        let found = self.0.scan((after, limit.saturating_add(1)), identities).await?;
+        Ok(Page::cut(found, limit))
     }
 
     /// Makes an identity with its policies and groups, all or nothing; gives its id.
@@ -220,10 +222,15 @@ fn find_identity<'t>(
     })
 }
 
-fn all_identities<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Vec<IdentityRecord>, Error>> {
+fn identities<'t>(
+    tx: &'t mut Tx<'_>,
+    (after, limit): &'t (String, u64),
+) -> BoxFuture<'t, Result<Vec<IdentityRecord>, Error>> {
     Box::pin(async move {
+        let sql = "SELECT id, name, password, created_at, disabled_at, credentials_changed_at FROM identities
+                   WHERE name > $1 ORDER BY name LIMIT $2";
         let mut identities = Vec::new();
-        for row in tx.rows("SELECT id, name, password, created_at, disabled_at, credentials_changed_at FROM identities ORDER BY name", args![]).await? {
+        for row in tx.rows(sql, args![after, *limit]).await? {
             identities.push(identity_of(tx, &row).await?);
         }
         Ok(identities)

@@ -8,6 +8,7 @@ use super::records::Records;
 use super::{Change, Row, Tx, args, repositories, uploads};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
+use crate::page::Page;
 use crate::{By, Timestamp};
 
 /// Whether a tag may come to name another manifest.
@@ -92,12 +93,13 @@ pub enum Images {
 }
 
 impl Records {
-    /// All repositories, in order of name.
+    /// The repositories after the one named `after`, in order of name, at most `limit`.
     ///
     /// # Errors
     /// When the database fails, as everywhere here.
-    pub async fn repositories(&self) -> Result<Vec<RepositoryRecord>, Error> {
-        self.metadata().scan((), list).await
+    pub async fn repositories(&self, after: String, limit: u64) -> Result<Page<RepositoryRecord>, Error> {
+        let found = self.metadata().scan((after, limit.saturating_add(1)), list).await?;
+        Ok(Page::cut(found, limit))
     }
 
     /// One repository.
@@ -157,14 +159,17 @@ fn read(row: &Row) -> Result<RepositoryRecord, Fault> {
     })
 }
 
-fn list<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<Vec<RepositoryRecord>, Error>> {
+fn list<'t>(
+    tx: &'t mut Tx<'_>,
+    (after, limit): &'t (String, u64),
+) -> BoxFuture<'t, Result<Vec<RepositoryRecord>, Error>> {
     Box::pin(async move {
         let sql = "SELECT name, created_at, description, tag_mutability, tag_exclusions,
                        CASE WHEN policy IS NULL THEN 0 ELSE 1 END,
                        (SELECT COUNT(*) FROM manifests
                         WHERE manifests.repository_id = repositories.id AND manifests.deleted_at IS NULL)
-                   FROM repositories WHERE deleted_at IS NULL ORDER BY name";
-        Ok(tx.rows(sql, args![]).await?.iter().map(read).collect::<Result<_, _>>()?)
+                   FROM repositories WHERE name > $1 AND deleted_at IS NULL ORDER BY name LIMIT $2";
+        Ok(tx.rows(sql, args![after, *limit]).await?.iter().map(read).collect::<Result<_, _>>()?)
     })
 }
 

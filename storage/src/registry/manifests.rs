@@ -11,26 +11,7 @@ use crate::metadata::manifests::{self, DeleteManifest, PutManifest};
 use crate::metadata::referrers::{self, ReferrersOf};
 use crate::metadata::repositories;
 use crate::metadata::tags::{self, DeleteTag};
-use crate::{Actor, BlobStore};
-
-/// One page of a longer list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
-    /// The items, in order.
-    pub items: Vec<T>,
-    /// Whether there are more after the last.
-    pub more: bool,
-}
-
-impl<T> Page<T> {
-    /// Of `limit + 1` items that were asked for, a page of `limit`.
-    fn cut(mut items: Vec<T>, limit: u64) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        Self { items, more }
-    }
-}
+use crate::{Actor, BlobStore, Page};
 
 /// A manifest that is pushed.
 #[derive(Debug, Clone)]

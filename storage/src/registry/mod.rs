@@ -14,7 +14,7 @@ use berth_oci::{Annotations, Descriptor, Digest, MediaType};
 use bytes::Bytes;
 
 pub use blobs::{BlobInfo, BlobRead};
-pub use manifests::{Page, PushedManifest};
+pub use manifests::PushedManifest;
 pub use sweep::Swept;
 pub use uploads::{Chunk, UploadStatus};
 

@@ -1,7 +1,7 @@
 //! `berth admin group`
 
 use berth_auth::{GroupName, UserName};
-use berth_server::Group;
+use berth_server::{Directory, Group};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::json;
@@ -52,11 +52,8 @@ impl GroupArgs {
             (Target::Offline(offline), Command::Rm { name }) => {
                 offline.directory().remove_group(name, offline.actor()).await.map_err(failed)
             }
-            (Target::Remote(remote), Command::List(format)) => {
-                print(*format, &remote.get::<Vec<Group>>(&tried, "/groups").await?)
-            }
-            (Target::Offline(offline), Command::List(format)) => {
-                print(*format, &offline.directory().groups().await.map_err(failed)?)
+            (target, Command::List(format)) => {
+                print(*format, &target.list(&tried, "/groups", Directory::groups).await?)
             }
             (target, Command::Join { group, user }) => join(target, group, user).await,
             (Target::Remote(remote), Command::Leave { group, user }) => {

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use berth_auth::{AccessKeyId, AccessKeyName, UserName};
-use berth_server::{AccessKey, NewAccessKey};
+use berth_server::{AccessKey, Directory, NewAccessKey, PageRequest};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use secrecy::ExposeSecret;
@@ -72,15 +72,9 @@ impl KeyArgs {
         match &self.command {
             Command::Create(args) => args.run(target).await,
             Command::List(format) => {
-                let tried = "listing the access keys";
-                let keys = match target {
-                    Target::Remote(remote) => remote.get::<Vec<AccessKey>>(tried, "/keys").await?,
-                    Target::Offline(offline) => {
-                        let keys = offline.directory().access_keys(None).await;
-                        keys.map_err(|error| Failure::new(tried, error))?
-                    }
-                };
-                print(*format, &keys)
+                let kept =
+                    async |directory: &Directory, page: &PageRequest| directory.access_keys(None, page).await;
+                print(*format, &target.list("listing the access keys", "/keys", kept).await?)
             }
             Command::Rm { id } => {
                 let tried = format!("removing the access key {id}");

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use berth_auth::{Attachment, GroupName, MAX_DOCUMENT_BYTES, PolicyName, RepositoryPrefix, UserName};
-use berth_server::{AttachedPolicy, Holder, Policy};
+use berth_server::{AttachedPolicy, Directory, Holder, Policy};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
@@ -101,15 +101,7 @@ impl PolicyArgs {
             Command::Show { name, format } => show(target, name, *format).await,
             Command::Rm { name } => remove(target, name).await,
             Command::List(format) => {
-                let policies = match target {
-                    Target::Remote(remote) => {
-                        remote.get::<Vec<Policy>>("listing the policies", "/policies").await?
-                    }
-                    Target::Offline(offline) => {
-                        let policies = offline.directory().policies().await;
-                        policies.map_err(|error| Failure::new("listing the policies", error))?
-                    }
-                };
+                let policies = target.list("listing the policies", "/policies", Directory::policies).await?;
                 table::print(format.format, &policies, ["NAME", "KIND", "SAYS"], |policy| {
                     let kind = if policy.shipped { "shipped" } else { "own" };
                     [policy.name.clone(), kind.to_owned(), says(policy)]

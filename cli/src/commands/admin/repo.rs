@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use berth_oci::{RepositoryName, TagPattern};
-use berth_server::{Images, NewRepository, Repository, TagMutability};
+use berth_server::{Directory, Images, NewRepository, Repository, TagMutability};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::json;
@@ -100,15 +100,8 @@ impl RepoArgs {
     pub(super) async fn run(&self, target: &Target) -> Result<(), Failure> {
         match &self.command {
             Command::List(format) => {
-                let tried = "listing the repositories";
-                let repositories = match target {
-                    Target::Remote(remote) => remote.get::<Vec<Repository>>(tried, "/repositories").await?,
-                    Target::Offline(offline) => {
-                        let repositories = offline.directory().repositories().await;
-                        repositories.map_err(|error| Failure::new(tried, error))?
-                    }
-                };
-                print(*format, &repositories)
+                let (tried, path) = ("listing the repositories", "/repositories");
+                print(*format, &target.list(tried, path, Directory::repositories).await?)
             }
             Command::Show { name, format } => {
                 let tried = format!("showing the repository {name}");

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use berth_auth::{GroupName, Password, UserName};
-use berth_server::{AttachedPolicy, NewUser, User};
+use berth_server::{AttachedPolicy, Directory, NewUser, User};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -72,14 +72,7 @@ impl UserArgs {
         match &self.command {
             Command::Add { name, password, groups } => add(target, name, password, groups).await,
             Command::List(format) => {
-                let users = match target {
-                    Target::Remote(remote) => remote.get::<Vec<User>>("listing the users", "/users").await?,
-                    Target::Offline(offline) => {
-                        let users = offline.directory().users().await;
-                        users.map_err(|error| Failure::new("listing the users", error))?
-                    }
-                };
-                print(*format, &users)
+                print(*format, &target.list("listing the users", "/users", Directory::users).await?)
             }
             Command::Show { name, format } => print(*format, &[show(target, name).await?]),
             Command::Passwd { name, password } => change_password(target, name, password).await,

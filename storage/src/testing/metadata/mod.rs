@@ -210,6 +210,7 @@ macro_rules! metadata_suite {
             a_refresh_token_ends
             refresh_tokens_that_ended_are_forgotten
             an_access_key_is_kept_until_it_or_its_identity_is_removed
+            access_keys_are_listed_page_by_page_without_a_gap
             a_removed_access_key_takes_its_refresh_tokens
             the_last_use_of_an_access_key_only_moves_on_and_is_no_change_to_the_directory
             signing_keys_are_listed_newest_first

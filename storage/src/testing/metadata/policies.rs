@@ -42,7 +42,7 @@ impl House {
     }
 
     async fn groups(&self) -> Vec<GroupRecord> {
-        self.registry.records().groups().await.unwrap()
+        self.registry.records().groups(String::new(), 100).await.unwrap().items
     }
 
     async fn memberships(&self, id: &str) -> Vec<MembershipRecord> {
@@ -80,7 +80,7 @@ pub async fn policies_are_listed_in_order_of_name(make: impl Make) {
     for name in ["c", "a", "b"] {
         house.put_policy(name, "{}").await;
     }
-    let policies = house.registry.records().policies().await.unwrap();
+    let policies = house.registry.records().policies(String::new(), 100).await.unwrap().items;
     assert_eq!(policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{House, Make};
 use crate::{
-    AccessKeyRecord, Actor, AttachmentRecord, Change, Error, NewIdentity, PolicyOrigin, RefreshTokenRecord,
-    SigningKeyRecord,
+    AccessKeyPlace, AccessKeyRecord, Actor, AttachmentRecord, Change, Error, NewIdentity, PolicyOrigin,
+    RefreshTokenRecord, SigningKeyRecord,
 };
 
 impl House {
@@ -120,9 +120,20 @@ pub async fn identities_are_listed_in_order_of_name(make: impl Make) {
     for name in ["carol", "alice", "bob"] {
         house.add(name).await;
     }
-    let names: Vec<_> =
-        house.registry.records().identities().await.unwrap().into_iter().map(|it| it.name).collect();
-    assert_eq!(names, ["alice", "bob", "carol"]);
+    let records = house.registry.records();
+    for (after, limit, expected, more) in [
+        ("", 4, &["alice", "bob", "carol"][..], false),
+        ("", 3, &["alice", "bob", "carol"], false),
+        ("", 2, &["alice", "bob"], true),
+        ("bob", 2, &["carol"], false),
+        ("bo", 1, &["bob"], true),
+        ("carol", 1, &[], false),
+    ] {
+        let page = records.identities(after.to_owned(), limit).await.unwrap();
+        let names: Vec<_> = page.items.into_iter().map(|it| it.name).collect();
+        assert_eq!(names, expected, "{limit} after '{after}'");
+        assert_eq!(page.more, more, "{limit} after '{after}'");
+    }
 }
 
 pub async fn a_changed_password_ends_what_was_issued_before(make: impl Make) {
@@ -245,8 +256,8 @@ pub async fn an_access_key_is_kept_until_it_or_its_identity_is_removed(make: imp
     assert!(matches!(house.add_key("x", "nobody").await, Err(Error::Missing(_))));
     let house = house.reopened(&make).await;
     let records = house.registry.records();
-    let listed = records.access_keys().await.unwrap();
-    let ids: Vec<_> = listed.iter().map(|key| (key.user.as_str(), key.id.as_str())).collect();
+    let listed = records.access_keys(None, AccessKeyPlace::start(), 3).await.unwrap();
+    let ids: Vec<_> = listed.items.iter().map(|key| (key.user.as_str(), key.id.as_str())).collect();
     assert_eq!(ids, [("alice", "a1"), ("alice", "a2"), ("bob", "b")]);
     let key = house.key("a1").await.unwrap();
     assert_eq!((key.identity_id, key.name.as_deref()), (alice.clone(), Some("name of a1")));
@@ -259,6 +270,29 @@ pub async fn an_access_key_is_kept_until_it_or_its_identity_is_removed(make: imp
     records.remove_identity(alice, house.by()).await.unwrap();
     assert!(house.key("a2").await.is_none());
     assert!(house.key("b").await.is_some());
+}
+
+pub async fn access_keys_are_listed_page_by_page_without_a_gap(make: impl Make) {
+    let house = House::open(&make).await;
+    let (alice, bob) = (house.add("alice").await, house.add("bob").await);
+    for (id, identity) in [("z", &bob), ("b", &alice), ("a", &alice)] {
+        house.add_key(id, identity).await.unwrap();
+    }
+    house.clock.advance(HOUR);
+    house.add_key("0", &alice).await.unwrap();
+    let records = house.registry.records();
+    for (owner, expected) in [(None, &["a", "b", "0", "z"][..]), (Some("alice"), &["a", "b", "0"])] {
+        let (mut after, mut ids) = (AccessKeyPlace::start(), Vec::new());
+        loop {
+            let page = records.access_keys(owner.map(str::to_owned), after, 1).await.unwrap();
+            after = AccessKeyPlace::of(page.items.last().unwrap());
+            ids.extend(page.items.into_iter().map(|key| key.id));
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(ids, expected);
+    }
 }
 
 pub async fn a_removed_access_key_takes_its_refresh_tokens(make: impl Make) {

@@ -89,7 +89,7 @@ pub async fn repositories_are_shown_in_order_of_name_with_their_images_counted(m
     push_image(&house.registry, &name("a"), &[b"two"], &["two"]).await.unwrap();
     let gone = reference(gone.digest().as_str());
     house.registry.delete_manifest(&name("a"), &gone, &Actor::default()).await.unwrap();
-    let shown = house.registry.records().repositories().await.unwrap();
+    let shown = house.registry.records().repositories(String::new(), 100).await.unwrap().items;
     let shown: Vec<_> = shown.iter().map(|one| (one.name.as_str(), one.images)).collect();
     assert_eq!(shown, [("a", 1), ("b", 0)]);
 }
@@ -148,7 +148,7 @@ pub async fn a_repository_with_images_is_removed_only_when_they_go_too(make: imp
     house.make(plain("empty")).await.unwrap();
     house.remove("empty", Images::None).await.unwrap();
     house.remove("app", Images::Removed).await.unwrap();
-    assert_eq!(house.registry.records().repositories().await.unwrap(), []);
+    assert_eq!(house.registry.records().repositories(String::new(), 100).await.unwrap().items, []);
 }
 
 pub async fn a_removed_repository_shows_nothing_at_once(make: impl Make) {
