@@ -1,4 +1,4 @@
-//! Berth's own front door, metrics and store around one route, GET of a manifest, at which nobody is asked who
+//! Berth's own front door, layers and store around one route, GET of a manifest, at which nobody is asked who
 //! they are: the same answer without what access costs. It stands in no other program than the benches.
 
 use std::net::SocketAddr;
@@ -7,21 +7,25 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
-use berth_oci::{Reference, RepositoryName};
+use axum::{Extension, Router};
+use berth_oci::Reference;
 use berth_server::config::{Config, Flags, MetadataUrl};
 use berth_server::front_door::{self, FrontDoor};
 use berth_server::logging::{self, Colour};
 use berth_server::metrics::Metrics;
 use berth_server::observe::ObserveLayer;
+use berth_server::pack_names::{PackNames, Packed};
 use berth_storage::{BufferBudget, DataFolder, LocalBlobStore, RegistryOptions, Timestamp};
 use clap::{Args, Subcommand};
 use tower::Layer;
+use tower::util::MapResponseLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 type Registry = berth_storage::Registry<LocalBlobStore>;
 
@@ -73,20 +77,41 @@ async fn serve(config: &Config) -> Result<()> {
     };
     let MetadataUrl::Sqlite(database) = &config.metadata.url;
     let registry = Registry::open_sqlite(database, blobs, options).await.context("opening the registry")?;
-    let router: Router = Router::new().route("/v2/{*path}", get(manifest)).with_state(registry);
-    let service = ObserveLayer::new(metrics, &[]).layer(router);
+    let version = HeaderName::from_static("docker-distribution-api-version");
+    let router: Router = Router::new()
+        .route("/v2/{repository}/manifests/{reference}", get(manifest))
+        .layer(SetResponseHeaderLayer::overriding(version, HeaderValue::from_static("registry/2.0")))
+        .layer(CatchPanicLayer::new())
+        .with_state(registry);
+    let layers = MapResponseLayer::new(with_security_headers).layer(PackNames(router));
+    let service = ObserveLayer::new(metrics, &[]).layer(layers);
     front_door::serve(listener, door, service, std::future::pending()).await;
     Ok(())
+}
+
+fn with_security_headers(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    answer
 }
 
 /// Answers as Berth does, header for header: the measure makes sure of that.
 async fn manifest(
     State(registry): State<Registry>,
-    Path(path): Path<String>,
+    Extension(Packed { name, last }): Extension<Packed>,
+    asked: HeaderMap,
 ) -> Result<Response, StatusCode> {
-    let (name, reference) = path.split_once("/manifests/").ok_or(StatusCode::NOT_FOUND)?;
-    let name: RepositoryName = name.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
-    let reference: Reference = reference.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
+    if asked.contains_key(header::IF_NONE_MATCH) {
+        return Err(StatusCode::NOT_IMPLEMENTED);
+    }
+    let name = name.map_err(|_| StatusCode::BAD_REQUEST)?;
+    let reference: Reference = last.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
     let found = registry.manifest(&name, &reference).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let found = found.ok_or(StatusCode::NOT_FOUND)?;
     let answer = Response::builder()
@@ -94,10 +119,6 @@ async fn manifest(
         .header(header::CONTENT_LENGTH, found.content.len())
         .header("docker-content-digest", found.digest.as_str())
         .header(header::ETAG, format!("\"{}\"", found.digest))
-        .header("docker-distribution-api-version", "registry/2.0")
-        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .header(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")
-        .header(header::REFERRER_POLICY, "no-referrer")
         .body(Body::from(found.content.clone()));
     answer.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -13,7 +13,7 @@ pub mod logging;
 mod management;
 pub mod metrics;
 pub mod observe;
-mod pack_names;
+pub mod pack_names;
 mod probes;
 mod refusals;
 mod routes;

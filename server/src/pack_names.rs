@@ -17,13 +17,13 @@ use crate::error::hide_cause;
 use crate::observe::RequestId;
 
 /// What a path of the registry says: a repository's name, and what follows it.
-#[derive(Clone)]
-pub(crate) struct Packed {
+#[derive(Debug, Clone)]
+pub struct Packed {
     /// The repository, or what is wrong with its name.
-    pub(crate) name: Result<RepositoryName, ParseError>,
+    pub name: Result<RepositoryName, ParseError>,
     /// The last segment, decoded: a tag, a digest, a session; empty where the path ends with a word
     /// of the specification.
-    pub(crate) last: Box<str>,
+    pub last: Box<str>,
 }
 
 /// Splits `/v2/<name>/…` from the right, for `a/manifests/b/tags/list` is a legal path: first
@@ -63,7 +63,7 @@ fn split(path: &str) -> Option<(&str, &'static str, &str)> {
 
 /// Packs names before routing, and hides the causes of failures after it.
 #[derive(Clone)]
-pub(crate) struct PackNames<S>(pub(crate) S);
+pub struct PackNames<S>(pub S);
 
 impl<S, B> Service<Request<B>> for PackNames<S>
 where

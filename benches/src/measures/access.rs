@@ -19,6 +19,7 @@ const BASIC: [Floor; 1] = [Floor::ValueAtMost(1.2)];
 
 pub(super) fn measure(bench: &mut Bench) -> Result<Vec<Figure>> {
     let mut with_token = Figure::new("manifest with a token", "× the time where nobody is asked", &TOKEN);
+    let mut cpu = Figure::new("… server CPU", "× that where nobody is asked", &TOKEN);
     let mut with_basic = Figure::new("manifest with Basic", "× a token's time", &BASIC);
     let mut public = Figure::new("public manifest without a login", "× a token's time", &[]);
     let path = format!("/v2/{REPOSITORY}/manifests/latest");
@@ -38,20 +39,33 @@ pub(super) fn measure(bench: &mut Bench) -> Result<Vec<Figure>> {
             let server = bench.standing(kind)?;
             // The same bytes are asked with, also where nobody reads who asks.
             let token = server.authorization(REPOSITORY)?;
-            let open = rate(&open, &path, token.as_deref())?;
-            let token = rate(server, &path, token.as_deref())?;
-            with_token.add(kind, open / token);
-            with_basic.add(kind, token / rate(server, &path, Some(&basic()))?);
+            let open = Cost::of(&open, &path, token.as_deref())?;
+            let token = Cost::of(server, &path, token.as_deref())?;
+            with_token.add(kind, token.time / open.time);
+            cpu.add(kind, token.cpu / open.cpu);
+            with_basic.add(kind, Cost::of(server, &path, Some(&basic()))?.time / token.time);
             let path = format!("/v2/{PUBLIC_REPOSITORY}/manifests/latest");
-            public.add(kind, token / rate(server, &path, None)?);
+            public.add(kind, Cost::of(server, &path, None)?.time / token.time);
             Ok(())
         })?;
     }
-    Ok(vec![with_token, with_basic, public])
+    Ok(vec![with_token, cpu, with_basic, public])
 }
 
-fn rate(server: &Server, path: &str, authorization: Option<&str>) -> Result<f64> {
-    Ok(wrk::run(&server.url(path), CONNECTIONS, SECONDS, authorization)?.requests_per_second)
+/// What one request costs, in seconds.
+struct Cost {
+    time: f64,
+    /// The server's alone, which a busy machine disturbs less.
+    cpu: f64,
+}
+
+impl Cost {
+    fn of(server: &Server, path: &str, authorization: Option<&str>) -> Result<Self> {
+        let before = server.process.cpu_seconds()?;
+        let seen = wrk::run(&server.url(path), CONNECTIONS, SECONDS, authorization)?;
+        let cpu = (server.process.cpu_seconds()? - before) / seen.requests;
+        Ok(Self { time: 1.0 / seen.requests_per_second, cpu })
+    }
 }
 
 fn publish(server: &Server) -> Result<()> {
