@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use conformance_tests::content::Blob;
 use conformance_tests::server::free_address;
 use conformance_tests::{ADMIN_PASSWORD, Berth, Options, Outcome, Program, binary};
 use reqwest::Method;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -383,4 +385,15 @@ async fn probes_and_metrics_may_have_an_address_of_their_own() {
     let beside = anonymous.request(Method::GET, &metrics).answer().await.assert(200);
     assert!(beside.text().contains("# TYPE"), "{beside}");
     berth.admin().get("/metrics").await.assert_error(404, "UNSUPPORTED");
+}
+
+#[test]
+fn a_server_that_crashes_leaves_no_core_dump() {
+    let mut berth = Berth::start();
+    let process = Pid::from_raw(berth.process().cast_signed());
+    let maximum = getrlimit(Resource::Core).maximum;
+    prlimit(process, Resource::Core, Rlimit { current: maximum, maximum }).expect("allowing core dumps");
+    kill_process(process.expect("a process"), Signal::ABORT).expect("sending SIGABRT");
+    let ended = berth.await_end();
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(Signal::ABORT.as_raw()), false));
 }

@@ -7,6 +7,7 @@ use berth_server::config::{Config, Flags};
 use berth_server::logging::{self, Colour};
 use berth_server::{FirstAdmin, Server};
 use clap::Args;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
@@ -38,6 +39,9 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(&self) -> Result<(), Failure> {
+        // No core dump may hold passwords and keys, and nobody else may look into this process.
+        let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        hidden.map_err(|error| failed("starting", error))?;
         let config = self.load()?;
         if self.check {
             return output::raw_result(config.effective().as_bytes());
