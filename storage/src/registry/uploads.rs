@@ -1,8 +1,9 @@
 //! Pushing a blob: sessions that any process can go on with.
 //!
-//! Bytes are copied into buffers from a common budget, and hashed and appended side by side while more arrive. A session is saved at least every
-//! [`SAVE_BYTES`] or [`SAVE_TIME`] and whenever a request ends, also when its connection broke, so
-//! the work runs in a task of its own that nobody's going away can stop.
+//! Bytes are copied into buffers from a common budget, and hashed and appended side by side while
+//! more arrive. A session is saved at least every [`SAVE_BYTES`] or [`SAVE_TIME`] and whenever a
+//! request ends, also when its connection broke, so the work runs in a task of its own that nobody's
+//! going away can stop.
 
 use std::time::Duration;
 
