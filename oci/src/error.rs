@@ -32,6 +32,9 @@ pub enum ParseError {
     /// A manifest that is not what its media type promises.
     #[error("invalid manifest: {0}")]
     Manifest(String),
+    /// An image configuration that is not what image-spec `config.md` asks for.
+    #[error("invalid image configuration: {0}")]
+    ImageConfig(String),
 }
 
 /// The error codes of distribution-spec, *Error Codes* (plus `UNKNOWN` for a server's own failure).

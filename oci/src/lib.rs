@@ -8,6 +8,7 @@ mod descriptor;
 mod digest;
 mod error;
 mod hasher;
+mod image_config;
 mod manifest;
 mod media_type;
 mod name;
@@ -18,6 +19,9 @@ pub use descriptor::{Annotations, Descriptor, Platform};
 pub use digest::{Algorithm, Digest};
 pub use error::{ErrorBody, ErrorCode, ErrorEntry, ParseError};
 pub use hasher::{Hasher, HasherState};
+pub use image_config::{
+    ContainerConfig, Empty, Healthcheck, History, ImageConfig, MAX_IMAGE_CONFIG_BYTES, RootFs,
+};
 pub use manifest::{Content, MAX_MANIFEST_BYTES, Manifest};
 pub use media_type::MediaType;
 pub use name::{Reference, RepositoryName, Tag};

@@ -106,7 +106,9 @@ impl Error {
                 }
                 ParseError::Digest(_) | ParseError::Algorithm(_) => (S::BAD_REQUEST, C::DigestInvalid),
                 ParseError::ChunkRange(_) => (S::RANGE_NOT_SATISFIABLE, C::BlobUploadInvalid),
-                ParseError::MediaType(_) | ParseError::Manifest(_) => (S::BAD_REQUEST, C::ManifestInvalid),
+                ParseError::MediaType(_) | ParseError::Manifest(_) | ParseError::ImageConfig(_) => {
+                    (S::BAD_REQUEST, C::ManifestInvalid)
+                }
             },
             Self::Storage(error) => storage_status(error),
             Self::ChunkOutOfOrder { .. } => (S::RANGE_NOT_SATISFIABLE, C::BlobUploadInvalid),
