@@ -10,5 +10,5 @@ mod logged_in;
 
 pub(crate) use allowed::{Allowed, AllowedHere};
 pub(crate) use asker::Asker;
-pub(crate) use challenge::READ;
+pub(crate) use challenge::{Origin, READ};
 pub(crate) use logged_in::{Known, LoggedIn};
