@@ -148,6 +148,7 @@ fn storage_status(error: &berth_storage::Error) -> (StatusCode, ErrorCode) {
         E::UploadBusy => (S::CONFLICT, C::BlobUploadInvalid),
         E::ChunkOutOfOrder { .. } => (S::RANGE_NOT_SATISFIABLE, C::BlobUploadInvalid),
         E::LengthMismatch { .. } => (S::BAD_REQUEST, C::SizeInvalid),
+        E::BlobTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, C::SizeInvalid),
         E::DigestMismatch { .. } => (S::BAD_REQUEST, C::DigestInvalid),
         E::BodyBroken { .. } => (S::BAD_REQUEST, C::BlobUploadInvalid),
         // ECR's message; the specification has no code for it.

@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod blobs;
 mod circumstances;
 pub mod config;
 mod directory;

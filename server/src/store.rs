@@ -9,11 +9,11 @@ use std::time::SystemTime;
 
 use berth_auth::{Account, Attachment, MasterKey, Password, RepositoryPrefix, ShippedPolicy, UserName};
 use berth_storage::{
-    Actor, BufferBudget, Change, Clock, DataFolder, LocalBlobStore, Records, RegistryOptions, Telemetry,
-    Timestamp,
+    Actor, BufferBudget, Change, Clock, DataFolder, Records, RegistryOptions, Telemetry, Timestamp,
 };
 use secrecy::ExposeSecret;
 
+use crate::blobs;
 use crate::config::{Config, MetadataUrl};
 use crate::directory::{
     Directory, DirectoryOptions, ITSELF, Identities, MASTER_KEY, NewUser, RepositoryPolicies,
@@ -43,7 +43,7 @@ impl Store {
         let clock: Clock = Arc::new(|| Timestamp::from_system(SystemTime::now()));
         let budget =
             BufferBudget::new(usize::try_from(config.limits.read_buffer_budget).unwrap_or(usize::MAX));
-        let blobs = LocalBlobStore::open(&config.blobs.path, budget, Arc::clone(&telemetry))?;
+        let blobs = blobs::open(&config.blobs, &folder, budget, Arc::clone(&telemetry)).await?;
         let identities = Arc::new(Identities::default());
         let repository_policies = Arc::new(RepositoryPolicies::default());
         let observer = {
@@ -65,6 +65,7 @@ impl Store {
             telemetry,
         };
         let registry = Registry::open_sqlite(database, blobs, options).await?;
+        registry.join_stores().await?;
         let options = DirectoryOptions {
             issuer: config.auth.issuer.clone(),
             token_ttl: config.auth.token_ttl,

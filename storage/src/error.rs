@@ -54,6 +54,12 @@ pub enum Error {
         /// What came; where more came, what had come when it was noticed.
         received: u64,
     },
+    /// A blob is larger than the store can keep.
+    #[error("the blob is larger than {largest} bytes, which is the most that this registry's store keeps")]
+    BlobTooLarge {
+        /// The largest that it keeps, in bytes.
+        largest: u64,
+    },
     /// The content is not what its digest says.
     #[error("the content's digest is {actual}, not {expected}")]
     DigestMismatch {

@@ -18,7 +18,10 @@ mod time;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use blob_store::{BlobStore, ByteRange, ByteStream, Found, LocalBlobStore, Location, Staged};
+pub use blob_store::{
+    Addressing, BlobStore, Blobs, ByteRange, ByteStream, Checksums, Encryption, Found, LocalBlobStore,
+    Location, PartSizes, S3BlobStore, S3Credentials, S3Options, SignedUrl, Staged,
+};
 pub use buffers::BufferBudget;
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use berth_server::config::{Config, Flags};
+use berth_server::config::{BlobsConfig, Config, Flags, PublicUrl};
 use berth_server::logging::{self, Colour};
 use berth_server::{FirstAdmin, Server};
 use clap::Args;
@@ -110,6 +110,13 @@ fn banner(config: &Config, server: &Server) -> String {
         FirstAdmin::PasswordFromEnvironment => "that of BERTH_ADMIN_PASSWORD".to_owned(),
         FirstAdmin::PasswordIn(path) => format!("in {}", path.display()),
     };
+    let blobs = match &config.blobs {
+        BlobsConfig::Local { path } => path.display().to_string(),
+        BlobsConfig::S3(s3) => {
+            let endpoint = s3.endpoint.as_ref().map_or_else(|| "AWS".to_owned(), PublicUrl::origin);
+            format!("s3://{}/{} at {endpoint}", s3.bucket, s3.prefix)
+        }
+    };
     format!(
         "berth {version} is serving at {scheme}://{address}
   metadata  {metadata}
@@ -124,6 +131,5 @@ Try:
         version = env!("CARGO_PKG_VERSION"),
         scheme = server.scheme(),
         metadata = config.metadata.url,
-        blobs = config.blobs.path.display(),
     )
 }

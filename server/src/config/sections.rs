@@ -53,39 +53,6 @@ impl<'de> Deserialize<'de> for MetadataUrl {
     }
 }
 
-/// `[blobs]`: where large bytes are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub struct BlobsConfig {
-    /// Which kind of store.
-    #[serde(default)]
-    pub kind: BlobsKind,
-    /// The folder of a local store; default: in the data folder.
-    #[serde(deserialize_with = "values::path")]
-    pub path: PathBuf,
-}
-
-/// The kinds of blob store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BlobsKind {
-    /// A folder on this machine.
-    #[default]
-    Local,
-}
-
-impl<'de> Deserialize<'de> for BlobsKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "local" => Ok(Self::Local),
-            "s3" => Err(D::Error::custom("S3 is not in this version; use kind = \"local\"")),
-            other => {
-                Err(D::Error::custom(format_args!("'{other}' is not a kind of blob store; use \"local\"")))
-            }
-        }
-    }
-}
-
 /// `[tls]`: the server's certificate, read again when its files change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]

@@ -57,7 +57,7 @@ fn without_a_file_everything_has_a_default() {
         Config::load(None, [], Flags { data: Some("/d".into()), ..Flags::default() }).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(config.metadata.url, MetadataUrl::Sqlite("/d/registry/metadata.db".into()));
-    assert_eq!(config.blobs.path, Path::new("/d/registry/blobs"));
+    assert!(matches!(&config.blobs, BlobsConfig::Local { path } if path == Path::new("/d/registry/blobs")));
     assert!(config.delete.enabled && config.repositories.create_on_push);
     assert!(!config.repositories.sparse_indexes && config.tls.is_none() && config.public_url.is_none());
 }
@@ -230,8 +230,6 @@ fn a_value_of_the_wrong_kind_names_its_variable_or_flag() {
 #[test]
 fn stores_of_later_versions_say_so() {
     let late = [
-        ("[blobs]\nkind = 's3'", "line 2: blobs.kind: S3 is not in this version; use kind = \"local\""),
-        ("[blobs]\nbucket = 'b'", "line 2: blobs.bucket is not in this version of berth; leave it out"),
         (
             "[collection]\nuntagged_after = '1d'",
             "line 1: collection is not in this version of berth; leave it out",
@@ -327,6 +325,49 @@ fn sizes_are_shown_as_people_write_them() {
         assert_eq!(values::bytes::parse(&values::bytes::format(bytes)).unwrap(), bytes, "{text}");
     }
     assert_eq!(values::bytes::format(4 << 20), "4MiB");
+}
+
+#[test]
+fn a_section_of_blobs_that_makes_no_sense_says_why() {
+    for (file, error) in [
+        ("[blobs]\nkind = 's3'", "line 1: blobs.bucket is missing"),
+        ("[blobs]\nbucket = 'b'", "line 1: blobs: bucket is a key of S3; add kind = \"s3\" or leave it out"),
+        (
+            "[blobs]\nkind = 'ftp'",
+            "line 2: blobs.kind: 'ftp' is not a kind of blob store; use \"local\" or \"s3\"",
+        ),
+        (
+            "[blobs]\nkind = 's3'\nbucket = 'b'\npath = '/b'",
+            "line 1: blobs: path is a key of kind = \"local\"; leave it out",
+        ),
+        (
+            "[blobs]\nkind = 's3'\nbucket = 'b'\naccess_key_id = 'k'",
+            "line 1: blobs: access_key_id and its secret belong together; set both or neither",
+        ),
+        (
+            "[blobs]\nkind = 's3'\nbucket = 'b'\nendpoint = 'http://s3'\nredirect = true",
+            "line 1: blobs: redirect needs public_endpoint, where clients reach the bucket",
+        ),
+        (
+            "[blobs]\nkind = 's3'\nbucket = 'b'\nuniform_part_size = '1MiB'",
+            "line 4: blobs.uniform_part_size: parts have 5MiB to 5GiB",
+        ),
+    ] {
+        assert_eq!(file_error(file), error);
+    }
+}
+
+#[test]
+fn a_bucket_is_read_and_shown_without_its_secret() {
+    let file = "[blobs]\nkind = 's3'\nbucket = 'b'\nendpoint = 'http://127.0.0.1:9000'\naccess_key_id = 'k'";
+    let variables = [("BERTH_BLOBS__SECRET_ACCESS_KEY", "hush"), ("BERTH_BLOBS__CHECKSUMS", "false")];
+    let config = config(file, &variables);
+    let BlobsConfig::S3(s3) = &config.blobs else { panic!("{:?}", config.blobs) };
+    assert_eq!((s3.bucket.as_str(), s3.region.as_str()), ("b", "us-east-1"));
+    assert!(s3.path_style && !s3.redirect && !s3.checksums);
+    let shown = config.effective();
+    assert!(shown.contains("kind = \"s3\"") && shown.contains("secret_access_key = \"(hidden)\""), "{shown}");
+    assert!(!shown.contains("hush"), "{shown}");
 }
 
 #[test]

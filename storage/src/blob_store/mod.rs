@@ -1,19 +1,23 @@
 //! Bytes and places; no repository, no tag, no name for people.
 
+mod blobs;
 mod local;
 mod read;
+mod s3;
 
 use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use berth_oci::Digest;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
+pub use blobs::Blobs;
 pub use local::LocalBlobStore;
+pub use s3::{Addressing, Checksums, Encryption, PartSizes, S3BlobStore, S3Credentials, S3Options};
 
 use crate::error::Fault;
 
@@ -51,8 +55,51 @@ pub struct Staged {
     pub id: String,
     /// How many bytes have been appended.
     pub length: u64,
-    #[serde(skip)]
-    handle: local::Handle,
+    /// What the store that began it knows besides.
+    way: Way,
+}
+
+/// What one kind of store knows of bytes on their way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Way {
+    Local(local::Handle),
+    S3(s3::Staging),
+}
+
+impl Way {
+    fn local_mut(&mut self) -> Result<&mut local::Handle, Fault> {
+        match self {
+            Self::Local(handle) => Ok(handle),
+            Self::S3(_) => Err(elsewhere("S3", "a local folder")),
+        }
+    }
+
+    fn local(&self) -> Result<&local::Handle, Fault> {
+        match self {
+            Self::Local(handle) => Ok(handle),
+            Self::S3(_) => Err(elsewhere("S3", "a local folder")),
+        }
+    }
+
+    fn s3_mut(&mut self) -> Result<&mut s3::Staging, Fault> {
+        match self {
+            Self::S3(staging) => Ok(staging),
+            Self::Local(_) => Err(elsewhere("a local folder", "S3")),
+        }
+    }
+
+    fn s3(&self) -> Result<&s3::Staging, Fault> {
+        match self {
+            Self::S3(staging) => Ok(staging),
+            Self::Local(_) => Err(elsewhere("a local folder", "S3")),
+        }
+    }
+}
+
+fn elsewhere(begun: &str, now: &str) -> Fault {
+    let why = format!("it was begun in {begun}, and this store is {now}; push again");
+    Fault::because("going on with an upload", why)
 }
 
 impl Staged {
@@ -79,6 +126,23 @@ pub struct ByteRange {
 /// A blob's bytes, in pieces.
 pub type ByteStream = BoxStream<'static, Result<Bytes, Fault>>;
 
+/// A URL that anyone may read a blob with for a while; never to be logged.
+#[derive(Clone)]
+pub struct SignedUrl(String);
+
+impl SignedUrl {
+    /// The URL, for the client that may have it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedUrl")
+    }
+}
+
 /// What a listing of the store found.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -97,6 +161,9 @@ pub struct Found {
 pub trait BlobStore: Send + Sync + 'static {
     /// Chooses a new place; writes nothing that outlives a crash.
     fn begin(&self) -> Staged;
+
+    /// The largest blob that can be kept, in bytes; none: no limit of the store's own.
+    fn largest_blob(&self) -> Option<u64>;
 
     /// Appends `bytes` at `staged.length`, and nowhere else: what an earlier attempt left behind
     /// that offset is cut off.
@@ -129,9 +196,27 @@ pub trait BlobStore: Send + Sync + 'static {
         range: ByteRange,
     ) -> impl Future<Output = Result<Option<ByteStream>, Fault>> + Send;
 
+    /// Where anyone can read the bytes for the time of `ttl`; none: this store serves them itself.
+    fn url(
+        &self,
+        at: &Location,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Option<SignedUrl>, Fault>> + Send;
+
     /// Removes the bytes at a location; does no harm when they are gone.
     fn remove(&self, at: &Location) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Everything that was sealed. Only checks of the whole store list.
     fn list(&self) -> BoxStream<'_, Result<Found, Fault>>;
+
+    /// A fact about the store itself that was noted in it, such as its id; none: it never was.
+    fn fact(&self, name: &'static str) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+
+    /// Notes a fact unless one of that name was noted, also by another process at the same moment;
+    /// gives what stands there now.
+    fn note_once(
+        &self,
+        name: &'static str,
+        value: &str,
+    ) -> impl Future<Output = Result<String, Fault>> + Send;
 }

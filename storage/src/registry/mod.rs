@@ -1,5 +1,6 @@
 //! The registry: what a push, a pull and a delete do to metadata and bytes together.
 
+mod belonging;
 mod blobs;
 mod cache;
 mod manifests;

@@ -245,6 +245,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     where
         S: Stream<Item = Result<Bytes, String>> + Send + Unpin,
     {
+        self.refuse_too_large(announced.unwrap_or(0))?;
         let (batches, mut received) = mpsc::channel::<Bytes>(1);
         let budget = self.registry.shared.upload_buffers.clone();
         let collecting = async move {
@@ -310,6 +311,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         }
     }
 
+    /// Refuses what would make the blob larger than the store can keep.
+    fn refuse_too_large(&self, more: u64) -> Result<(), Error> {
+        match self.registry.shared.blobs.largest_blob() {
+            Some(largest) if self.session.received.saturating_add(more) > largest => {
+                Err(Error::BlobTooLarge { largest })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Renews a claim of which little is left. It may have run out and be another's by now (this
     /// machine slept, say), and a write would fall between the bytes of that one.
     async fn hold_claim(&mut self) -> Result<(), Error> {
@@ -319,6 +330,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
 
     /// Hashes and appends a batch, side by side; both happened or neither.
     async fn store(&mut self, batch: Bytes) -> Result<(), Error> {
+        self.refuse_too_large(batch.len() as u64)?;
         self.hold_claim().await?;
         let session = &mut self.session;
         let size = batch.len();

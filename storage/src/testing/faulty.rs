@@ -1,13 +1,14 @@
 //! A blob store that fails where it is told to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use berth_oci::Digest;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
 
-use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Location, Staged};
+use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Location, SignedUrl, Staged};
 
 /// One call of a blob store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,12 @@ pub enum Call {
     Remove,
     /// [`BlobStore::list`].
     List,
+    /// [`BlobStore::url`].
+    Url,
+    /// [`BlobStore::fact`].
+    Fact,
+    /// [`BlobStore::note_once`].
+    Note,
 }
 
 /// What becomes of a call.
@@ -92,6 +99,10 @@ impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
         self.inner.begin()
     }
 
+    fn largest_blob(&self) -> Option<u64> {
+        self.inner.largest_blob()
+    }
+
     async fn append(&self, staged: &mut Staged, bytes: Vec<Bytes>) -> Result<(), Fault> {
         // An append that failed may have left bytes behind, but `staged` knows nothing of them.
         let mut appended = staged.clone();
@@ -116,6 +127,10 @@ impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
         self.decided(Call::Read, self.inner.read(at, range)).await
     }
 
+    async fn url(&self, at: &Location, ttl: Duration) -> Result<Option<SignedUrl>, Fault> {
+        self.decided(Call::Url, self.inner.url(at, ttl)).await
+    }
+
     async fn remove(&self, at: &Location) -> Result<(), Fault> {
         self.decided(Call::Remove, self.inner.remove(at)).await
     }
@@ -127,5 +142,13 @@ impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
                 Err(fault) => stream::once(async { Err(fault) }).boxed(),
             })
             .boxed()
+    }
+
+    async fn fact(&self, name: &'static str) -> Result<Option<String>, Fault> {
+        self.decided(Call::Fact, self.inner.fact(name)).await
+    }
+
+    async fn note_once(&self, name: &'static str, value: &str) -> Result<String, Fault> {
+        self.decided(Call::Note, self.inner.note_once(name, value)).await
     }
 }
