@@ -55,7 +55,9 @@ pub struct Staged {
     pub id: String,
     /// How many bytes have been appended.
     pub length: u64,
-    /// What the store that began it knows besides.
+    /// What the store that began it knows besides. Rows that don't say are from before there was another
+    /// kind than a folder.
+    #[serde(default)]
     way: Way,
 }
 
@@ -65,6 +67,12 @@ pub struct Staged {
 enum Way {
     Local(local::Handle),
     S3(s3::Staging),
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Self::Local(local::Handle::default())
+    }
 }
 
 impl Way {
@@ -219,4 +227,16 @@ pub trait BlobStore: Send + Sync + 'static {
         name: &'static str,
         value: &str,
     ) -> impl Future<Output = Result<String, Fault>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_begun_before_there_was_s3_goes_on_in_its_folder() {
+        let staged = Staged::from_json(r#"{"id":"a1","length":3}"#).unwrap();
+        assert_eq!((staged.id.as_str(), staged.length), ("a1", 3));
+        assert!(staged.way.local().is_ok());
+    }
 }

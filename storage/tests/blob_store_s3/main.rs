@@ -1,6 +1,7 @@
 //! The contract of a blob store, on an S3 server in this process, and what is S3's own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod memory;
 mod server;
 mod starts;
 mod uploads;

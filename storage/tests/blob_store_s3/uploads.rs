@@ -9,17 +9,16 @@ use berth_storage::testing::{digest_of, random_bytes};
 use berth_storage::{BlobStore, ByteRange, Location, PartSizes, S3BlobStore, Staged};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use futures_util::future::join_all;
 use s3s::S3ErrorCode;
 use tempfile::tempdir;
 
 use crate::served;
 use crate::server::{Asked, Server};
 
-const MIB: usize = 1 << 20;
+pub(crate) const MIB: usize = 1 << 20;
 
 /// Appends `size` bytes, a little at a time; gives their digest.
-async fn fill(store: &S3BlobStore, staged: &mut Staged, size: usize) -> Digest {
+pub(crate) async fn fill(store: &S3BlobStore, staged: &mut Staged, size: usize) -> Digest {
     let (mut hasher, bytes) = (Hasher::new(Algorithm::Sha256), Bytes::from(random_bytes(7, MIB)));
     let mut left = size;
     while left > 0 {
@@ -31,7 +30,7 @@ async fn fill(store: &S3BlobStore, staged: &mut Staged, size: usize) -> Digest {
     hasher.finish()
 }
 
-async fn digest_at(store: &S3BlobStore, at: &Location, size: u64) -> Digest {
+pub(crate) async fn digest_at(store: &S3BlobStore, at: &Location, size: u64) -> Digest {
     let range = ByteRange { first: 0, end: size };
     let stream = store.read(at, range).await.unwrap().unwrap();
     let hash = |mut hasher: Hasher, piece: Bytes| async move {
@@ -292,29 +291,4 @@ async fn a_signed_url_reads_the_blob_without_a_key() {
     assert_eq!(answer.text().await.unwrap(), "ont");
     let unsigned = url.expose().split('?').next().unwrap();
     assert_eq!(client.get(unsigned).send().await.unwrap().status(), 403);
-}
-
-#[tokio::test]
-async fn memory_does_not_grow_with_uploads() {
-    let folder = tempdir().unwrap();
-    let (_server, store) = served(folder.path(), |_| {}).await;
-    let upload = async || {
-        let mut staged = store.begin();
-        let digest = fill(&store, &mut staged, 20 * MIB).await;
-        let at = store.seal(&staged, &digest).await.unwrap();
-        assert_eq!(digest_at(&store, &at, staged.length).await, digest);
-    };
-    upload().await;
-    let before = resident();
-    join_all((0..32).map(|_| upload())).await;
-    let grown = resident().saturating_sub(before);
-    // The server is in this process too.
-    assert!(grown < 96 * MIB, "{} MiB more for 32 uploads of 20 MiB", grown / MIB);
-}
-
-/// The most memory that this process had so far, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
 }
