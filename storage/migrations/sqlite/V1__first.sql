@@ -7,6 +7,14 @@ CREATE TABLE store (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What one process has to itself for a while.
+CREATE TABLE leases (
+    name       TEXT NOT NULL PRIMARY KEY,
+    holder     TEXT NOT NULL,
+    shown      TEXT NOT NULL,
+    held_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE repositories (
     id         TEXT NOT NULL PRIMARY KEY,
     name       TEXT NOT NULL,
