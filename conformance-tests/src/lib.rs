@@ -13,8 +13,10 @@ pub mod layout;
 pub mod program;
 pub mod rootfs;
 pub mod server;
+pub mod stores;
 pub mod tls;
 
 pub use client::{Answer, Client, Repository};
 pub use program::{Outcome, Program};
 pub use server::{ADMIN_PASSWORD, Berth, Options};
+pub use stores::{Metadata, Stores};

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use wait_timeout::ChildExt;
 
+use crate::stores::Stores;
 use crate::tls::Certificate;
 use crate::{Client, Program, binary};
 
@@ -26,6 +27,7 @@ pub struct Options {
     data: Option<PathBuf>,
     certificate: Option<Certificate>,
     ipv6: bool,
+    stores: Option<Stores>,
 }
 
 /// A running server, killed when dropped. Its log is shown when the test fails.
@@ -62,6 +64,13 @@ impl Options {
         self
     }
 
+    /// Keeps what it is given there, whatever the environment asks for.
+    #[must_use]
+    pub fn stores(mut self, stores: Stores) -> Self {
+        self.stores = Some(stores);
+        self
+    }
+
     /// Listens on `::1` instead of `127.0.0.1`.
     #[must_use]
     pub fn on_ipv6(mut self) -> Self {
@@ -86,8 +95,10 @@ impl Options {
             reqwest::Certificate::from_pem(&pem).expect("a certificate")
         });
         let config = folder.path().join("berth.toml");
-        std::fs::write(&config, self.config).expect("writing the config");
         let data = self.data.unwrap_or_else(|| folder.path().join("data"));
+        let stores = self.stores.unwrap_or_else(Stores::of_environment);
+        self.config.push_str(&stores.metadata.config(&data));
+        std::fs::write(&config, self.config).expect("writing the config");
         let address = free_address(if self.ipv6 { "[::1]:0" } else { "127.0.0.1:0" });
         let child = spawn(&config, &data, address, folder.path());
         let mut berth = Berth { child, address, authority, data, config, folder, ready_at: path };
