@@ -85,6 +85,17 @@ async fn a_second_machine_with_blobs_of_its_own_is_refused_until_the_first_has_s
     Options::default().config(&lines).data(second.path()).start();
 }
 
+#[test]
+fn the_folder_of_a_server_on_postgresql_has_no_users_and_says_where_they_are() {
+    let mut berth = on(&SERVER.database());
+    assert!(berth.stop().success());
+    let program = Program::new(binary::berth()).args(["admin", "--data"]).arg(berth.data());
+    let outcome = program.args(["user", "list"]).deadline(PATIENCE).fails();
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    says(&outcome.stderr, "its users are not there but in the database");
+    assert!(!berth.data().join("registry/metadata.db").exists());
+}
+
 #[tokio::test]
 async fn while_postgresql_is_away_requests_say_so_and_then_go_on() {
     let postgres = PostgresServer::start();

@@ -28,6 +28,11 @@ impl Offline {
         if !data.join("registry").is_dir() {
             return Err(Failure::new(tried(), "no berth server has kept anything there"));
         }
+        if !data.join("registry/metadata.db").is_file() {
+            let why = "its users are not there but in the database that its server's configuration names \
+                       ([metadata] url); start the server, log in and leave --data out";
+            return Err(Failure::new(tried(), why));
+        }
         let flags = Flags { listen: None, data: Some(data.to_owned()) };
         let (config, _) =
             Config::load(None, std::iter::empty(), flags).map_err(|error| Failure::new(tried(), error))?;
