@@ -78,7 +78,9 @@ async fn serve(config: &Config) -> Result<()> {
         observer: Arc::new(|_| {}),
         telemetry: metrics.clone(),
     };
-    let MetadataUrl::Sqlite(database) = &config.metadata.url;
+    let MetadataUrl::Sqlite(database) = &config.metadata.url else {
+        bail!("the open door keeps its names in a file")
+    };
     let registry = Registry::open_sqlite(database, blobs, options).await.context("opening the registry")?;
     let version = HeaderName::from_static("docker-distribution-api-version");
     let router: Router = Router::new()

@@ -12,11 +12,13 @@ pub mod engines;
 pub mod layout;
 pub mod program;
 pub mod rootfs;
+pub mod s3_server;
 pub mod server;
 pub mod stores;
 pub mod tls;
 
 pub use client::{Answer, Client, Repository};
 pub use program::{Outcome, Program};
+pub use s3_server::S3Server;
 pub use server::{ADMIN_PASSWORD, Berth, Options};
-pub use stores::{Blobs, S3Server, Stores};
+pub use stores::{Blobs, Metadata, Stores};

@@ -10,7 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use wait_timeout::ChildExt;
 
-use crate::stores::{Blobs, S3Server, Stores};
+use crate::s3_server::S3Server;
+use crate::stores::{Blobs, Stores};
 use crate::tls::Certificate;
 use crate::{Client, Program, binary};
 
@@ -95,14 +96,16 @@ impl Options {
             let pem = std::fs::read(&files.authority).expect("reading the authority's certificate");
             reqwest::Certificate::from_pem(&pem).expect("a certificate")
         });
-        let s3 = match self.stores.unwrap_or_else(Stores::of_environment).blobs {
+        let data = self.data.unwrap_or_else(|| folder.path().join("data"));
+        let stores = self.stores.unwrap_or_else(Stores::of_environment);
+        let s3 = match stores.blobs {
             Blobs::Local => None,
             Blobs::S3 => Some(S3Server::start(folder.path())),
         };
         self.config.push_str(&s3.as_ref().map(S3Server::config).unwrap_or_default());
+        self.config.push_str(&stores.metadata.config(&data));
         let config = folder.path().join("berth.toml");
         std::fs::write(&config, self.config).expect("writing the config");
-        let data = self.data.unwrap_or_else(|| folder.path().join("data"));
         let address = free_address(if self.ipv6 { "[::1]:0" } else { "127.0.0.1:0" });
         let child = spawn(&config, &data, address, folder.path());
         let mut berth = Berth { child, address, authority, data, config, folder, ready_at: path, s3 };

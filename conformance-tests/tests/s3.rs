@@ -11,7 +11,7 @@ use tempfile::tempdir;
 const MIB: usize = 1 << 20;
 
 fn on_s3() -> Options {
-    Options::default().stores(Stores { blobs: Blobs::S3 })
+    Options::default().stores(Stores { blobs: Blobs::S3, ..Stores::of_environment() })
 }
 
 #[tokio::test]
@@ -73,7 +73,8 @@ fn redirecting() -> (tempfile::TempDir, S3Server, Berth) {
     let s3 = S3Server::start(folder.path());
     let public = s3.endpoint().replace("127.0.0.1", "localhost");
     let config = format!("{}redirect = true\npublic_endpoint = \"{public}\"\n", s3.config());
-    let berth = Options::default().stores(Stores { blobs: Blobs::Local }).config(&config).start();
+    let stores = Stores { blobs: Blobs::Local, ..Stores::of_environment() };
+    let berth = Options::default().stores(stores).config(&config).start();
     (folder, s3, berth)
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod blob_lease;
 mod blobs;
 mod circumstances;
 pub mod config;

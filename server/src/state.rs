@@ -68,7 +68,7 @@ impl Settings {
 
 impl App {
     pub(crate) fn new(store: Store, settings: Settings, metrics: Arc<Metrics>) -> Self {
-        let Store { registry, directory, folder } = store;
+        let Store { registry, directory, folder, blob_lease: _ } = store;
         let refusals = Refusals::new(metrics.audit_lost.clone());
         Self(Arc::new(Inner { registry, directory, settings, refusals, metrics, _folder: folder }))
     }

@@ -1,8 +1,8 @@
 //! What a server is told: one TOML file, the environment and flags, parsed into [`Config`].
 //!
 //! Order: default < file < `BERTH_SECTION__KEY` < flag. Parsed means valid: whoever holds a
-//! [`Config`] checks nothing again. The environment comes in as an argument; the only file read
-//! here besides the configuration is the one that `BERTH_ADMIN_PASSWORD_FILE` names.
+//! [`Config`] checks nothing again. The environment comes in as an argument; the only files read
+//! here besides the configuration are those that hold secrets.
 
 mod blobs;
 mod environment;
@@ -130,6 +130,9 @@ impl Config {
                 ConfigError::at(&Origin::Flag("--data"), "data", format!("{data:?} is not UTF-8"))
             })?;
             settings.set("data", data, Origin::Flag("--data"));
+        }
+        for secret in ["metadata.url", "metadata.password"] {
+            settings.read_secret_file(secret)?;
         }
         if let Some(data) = settings.text("data").map(str::to_owned) {
             settings.set_default("metadata.url", &format!("sqlite:{data}/registry/metadata.db"));

@@ -235,12 +235,13 @@ fn stores_of_later_versions_say_so() {
             "line 1: collection is not in this version of berth; leave it out",
         ),
         (
-            "metadata.url = 'postgres://u:pw@h/d'",
-            "line 1: metadata.url: PostgreSQL is not in this version; write it like sqlite:PATH",
+            "metadata.url = 'postgres://u:pw@h'",
+            "line 1: metadata.url: a PostgreSQL URL needs a user, a host and a database; write it like \
+             postgres://user@host/database",
         ),
         (
             "metadata.url = 'mysql://h'",
-            "line 1: metadata.url: not a database's URL; write it like sqlite:PATH",
+            "line 1: metadata.url: not a database's URL; write it like sqlite:PATH or postgres://user@host/database",
         ),
     ];
     for (file, sentence) in late {
@@ -378,4 +379,39 @@ fn a_missing_file_is_one_sentence() {
         "/nowhere/berth.toml: No such file or directory (os error 2); \
          name an existing file with --config"
     );
+}
+
+#[test]
+fn a_postgresql_is_told_by_its_url_and_its_password_never_shown() {
+    let file = "[metadata]\nurl = 'postgres://berth:s3cret@db:5433/names?sslmode=require'\nconnections = 4";
+    let config = config(file, &[]);
+    assert_eq!(config.metadata.url.to_string(), "postgres://berth:…@db:5433/names");
+    assert_eq!(config.metadata.connections, 4);
+    let shown = config.effective();
+    assert!(shown.contains("postgres://berth:…@db:5433/names") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn secrets_of_the_database_may_stand_in_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, password) = (folder.path().join("url"), folder.path().join("password"));
+    std::fs::write(&url, "postgres://berth@db/names\n").unwrap();
+    std::fs::write(&password, "s3cret\n").unwrap();
+    let (url, password) = (url.display().to_string(), password.display().to_string());
+    let variables = [("BERTH_METADATA__URL_FILE", &*url), ("BERTH_METADATA__PASSWORD_FILE", &password)];
+    let config = config("", &variables);
+    assert_eq!(config.metadata.url.to_string(), "postgres://berth@db/names");
+    assert_eq!(config.metadata.password.as_ref().unwrap().expose_secret(), "s3cret");
+    let shown = config.effective();
+    assert!(shown.contains("password = \"(hidden)\"") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn a_secret_that_is_set_twice_or_whose_file_is_missing_is_refused() {
+    let refused = file_error("[metadata]\npassword = 'a'\npassword_file = '/b'");
+    assert_eq!(refused, "line 3: metadata.password_file: metadata.password is set too; keep one of them");
+    let refused = variable_error("BERTH_METADATA__PASSWORD_FILE", "/nowhere/at/all");
+    let expected =
+        "BERTH_METADATA__PASSWORD_FILE: reading /nowhere/at/all: No such file or directory (os error 2)";
+    assert_eq!(refused, expected);
 }

@@ -29,7 +29,8 @@ pub struct Swept {
 impl<B: BlobStore> Registry<B> {
     /// Ends expired upload sessions, trims the audit and removes condemned bytes, all that is due now.
     ///
-    /// One item that can't be removed is tried again later and never stops the others.
+    /// One item that can't be removed is tried again later and never stops the others. Of several
+    /// processes each takes what the others leave.
     ///
     /// # Errors
     /// When the database fails.
@@ -45,7 +46,7 @@ impl<B: BlobStore> Registry<B> {
         }
         swept.audit_records = self.trim_audit().await?;
         loop {
-            let due = self.metadata().scan((now, STEP), condemned::due).await?;
+            let due = self.metadata().write((now, STEP), condemned::take_due).await?;
             let mut gone = Vec::with_capacity(due.len());
             for item in &due {
                 match self.remove(&item.what).await {
