@@ -4,7 +4,7 @@ use std::path::Path;
 
 use conformance_tests::client::Ask;
 use conformance_tests::content::Blob;
-use conformance_tests::{Berth, Blobs, Options, Program, S3Server, Stores, binary};
+use conformance_tests::{Berth, Blobs, Metadata, Options, Program, S3Server, Stores, binary};
 use reqwest::Method;
 use tempfile::tempdir;
 
@@ -65,6 +65,22 @@ async fn a_blob_that_no_bucket_keeps_is_refused_before_its_first_byte() {
     patch.body(body).answer().await.assert_error(413, "SIZE_INVALID");
     let pushed = Blob::new("small");
     repository.finish(&session, &pushed.digest, pushed.bytes.clone()).await.assert(201);
+}
+
+#[tokio::test]
+async fn who_lost_the_password_is_helped_on_the_stopped_servers_folder() {
+    let stores = Stores { blobs: Blobs::S3, metadata: Metadata::Sqlite };
+    let mut berth = Options::default().stores(stores).start();
+    let blob = Blob::new("kept");
+    berth.admin().repository("kept").await.push_blob(&blob).await;
+    assert!(berth.stop().success());
+    let admin = Program::new(binary::berth()).args(["admin", "--data"]).arg(berth.data());
+    let password = "another password for tests";
+    admin.args(["user", "passwd", "admin", "--password-stdin"]).stdin(password).succeeds();
+    berth.start_again();
+    let admin = berth.user("admin", password);
+    let repository = admin.repository("kept").await;
+    repository.get(&format!("/blobs/{}", blob.digest)).await.assert(200);
 }
 
 /// A server that sends its clients to the bucket, which they know by another name.

@@ -33,4 +33,4 @@ pub use directory::{
 pub use error::Error;
 pub use management::{ChangePassword, NewAccessKey};
 pub use serve::{Server, StartError};
-pub use store::{FirstAdmin, Store};
+pub use store::{FirstAdmin, Purpose, Store};

@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::observe::ObserveLayer;
 use crate::security_headers::{self, Transports};
 use crate::state::{App, Settings};
-use crate::store::{FirstAdmin, Store};
+use crate::store::{FirstAdmin, Purpose, Store};
 use crate::{probes, refusals, routes};
 
 /// How often expired uploads and condemned bytes are looked for, unless uploads expire sooner.
@@ -71,7 +71,7 @@ impl Server {
             None => None,
         };
         let telemetry: Arc<dyn Telemetry> = metrics.clone();
-        let mut store = Store::open(config, telemetry).await?;
+        let mut store = Store::open(config, Purpose::Serving, telemetry).await?;
         let blob_lease = store.blob_lease.take();
         let first_admin = store.first_admin(config).await?;
         let app = App::new(store, Settings::of(config), Arc::clone(&metrics));

@@ -36,12 +36,25 @@ pub struct Store {
     pub(crate) blob_lease: Option<BlobLease>,
 }
 
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be served, images and all.
+    Serving,
+    /// To look after users and policies; the blob store may be anywhere.
+    Administration,
+}
+
 impl Store {
     /// Opens everything that `config` names; makes what isn't there yet.
     ///
     /// # Errors
     /// One sentence on what can't be opened and why.
-    pub async fn open(config: &Config, telemetry: Arc<dyn Telemetry>) -> Result<Self, Error> {
+    pub async fn open(
+        config: &Config,
+        purpose: Purpose,
+        telemetry: Arc<dyn Telemetry>,
+    ) -> Result<Self, Error> {
         let folder = DataFolder::open(&config.data)?;
         let shared_clock = SharedClock::default();
         let clock = shared_clock.clock();
@@ -103,7 +116,9 @@ impl Store {
                     region: config.ecr.region.as_str().into(),
                 },
             };
-            registry.join_stores().await?;
+            if purpose == Purpose::Serving {
+                registry.join_stores().await?;
+            }
             Directory::open(registry.records(), options).await
         };
         let opened = opening.await;

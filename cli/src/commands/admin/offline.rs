@@ -11,7 +11,7 @@ use berth_auth::{Action, Context, Subject, Transport};
 use berth_oci::RepositoryName;
 use berth_server::config::{Config, Flags};
 use berth_server::metrics::Metrics;
-use berth_server::{Actor, Directory, Error, Explanation, Store};
+use berth_server::{Actor, Directory, Error, Explanation, Purpose, Store};
 
 use crate::failure::Failure;
 
@@ -38,7 +38,7 @@ impl Offline {
         let flags = Flags { listen: None, data: Some(data.to_owned()) };
         let (config, _) =
             Config::load(None, std::iter::empty(), flags).map_err(|error| Failure::new(tried(), error))?;
-        let store = Store::open(&config, Arc::new(Metrics::new())).await;
+        let store = Store::open(&config, Purpose::Administration, Arc::new(Metrics::new())).await;
         let store = store.map_err(|error| Failure::new("opening a stopped server's store", error))?;
         Ok(Self { store, actor: Actor { user: Some(WHO.into()), ..Actor::default() } })
     }
