@@ -9,6 +9,7 @@ mod circumstances;
 pub mod config;
 mod directory;
 mod early_refusal;
+mod epoch;
 mod error;
 pub mod front_door;
 pub mod logging;
@@ -31,6 +32,6 @@ pub use directory::{
     NewUser, PageRequest, Policy, Repository, SigningKeyInfo, User,
 };
 pub use error::Error;
-pub use management::{ChangePassword, NewAccessKey};
+pub use management::{AcceptedRestore, ChangePassword, NewAccessKey};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Purpose, Store};

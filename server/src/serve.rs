@@ -22,7 +22,7 @@ use crate::observe::ObserveLayer;
 use crate::security_headers::{self, Transports};
 use crate::state::{App, Settings};
 use crate::store::{FirstAdmin, Purpose, Store};
-use crate::{probes, refusals, routes};
+use crate::{epoch, probes, refusals, routes};
 
 /// How often expired uploads and condemned bytes are looked for, unless uploads expire sooner.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -123,6 +123,7 @@ impl Server {
         } = self;
         let (stop, stopped) = watch::channel(());
         let sweeper = tokio::spawn(sweep(app.clone(), metrics, sweep_every, stopped.clone()));
+        let epoch = tokio::spawn(epoch::keep(app.clone(), stopped.clone()));
         let headers = MapResponseLayer::new(move |answer| security_headers::add(answer, transports));
         let refused = tokio::spawn(refusals::write_down(app.clone(), stopped.clone()));
         let beside = admin.map(|listener| {
@@ -149,6 +150,7 @@ impl Server {
             let _ = beside.await;
         }
         let _ = sweeper.await;
+        let _ = epoch.await;
         let _ = refused.await;
         if let Some(lease) = blob_lease {
             lease.give_back().await;

@@ -118,6 +118,8 @@ impl Store {
             };
             if purpose == Purpose::Serving {
                 registry.join_stores().await?;
+                // Whatever the lease says: a backup made before this start is older than what comes now.
+                registry.raise_epoch().await?;
             }
             Directory::open(registry.records(), options).await
         };

@@ -41,7 +41,7 @@ pub use metadata::{
 };
 pub use page::Page;
 pub use registry::{
-    BlobInfo, BlobRead, Chunk, Creation, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,
+    Age, BlobInfo, BlobRead, Chunk, Creation, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,
     StoredManifest, Swept, UploadStatus,
 };
 pub use telemetry::{NoTelemetry, Telemetry};

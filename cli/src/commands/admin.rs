@@ -2,6 +2,7 @@
 
 mod audit;
 mod explain;
+mod gc;
 mod group;
 mod key;
 mod list;
@@ -55,6 +56,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Audit(audit::AuditArgs),
     SigningKey(signing_key::SigningKeyArgs),
+    Gc(gc::GcArgs),
 }
 
 /// How lists and records are printed.
@@ -101,6 +103,7 @@ impl Admin {
                     Command::Explain(explain) => explain.run(&target).await,
                     Command::Audit(audit) => audit.run(&target).await,
                     Command::SigningKey(key) => key.run(&target).await,
+                    Command::Gc(gc) => gc.run(&target).await,
                 }
             })
     }

@@ -78,4 +78,8 @@ impl BlobStore for Blobs {
     async fn note_once(&self, name: &'static str, value: &str) -> Result<String, Fault> {
         either!(self, store => store.note_once(name, value).await)
     }
+
+    async fn note(&self, name: &'static str, value: &str) -> Result<(), Fault> {
+        either!(self, store => store.note(name, value).await)
+    }
 }

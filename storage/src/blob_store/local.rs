@@ -237,15 +237,32 @@ impl BlobStore for LocalBlobStore {
         let there = self.fact(name).await?;
         there.ok_or_else(|| Fault::because(noting(), "what was written is not there"))
     }
+
+    async fn note(&self, name: &'static str, value: &str) -> Result<(), Fault> {
+        let folder = self.root.join("store");
+        let (to, text) = (folder.join(name), format!("{value}\n"));
+        let noting = format!("writing {}", to.display());
+        let note = blocking("noting a fact about the store", move || {
+            fs::rename(new_file(&folder, &text)?, to)?;
+            File::open(folder)?.sync_all()
+        });
+        note.await?.or_fault(|| noting)
+    }
 }
 
-/// Makes a file durable, whole or not at all, unless it is there.
-fn note_file(folder: &Path, to: &Path, text: &str) -> io::Result<()> {
+/// Makes a durable file under a name of its own; gives that.
+fn new_file(folder: &Path, text: &str) -> io::Result<PathBuf> {
     make_folder(folder)?;
     let new = folder.join(format!("{}.new", Uuid::new_v4().simple()));
     let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    Ok(new)
+}
+
+/// Makes a file durable, whole or not at all, unless it is there.
+fn note_file(folder: &Path, to: &Path, text: &str) -> io::Result<()> {
+    let new = new_file(folder, text)?;
     // Not renamed: a link doesn't take the place of what another process noted.
     let linked = fs::hard_link(&new, to);
     fs::remove_file(&new)?;

@@ -227,6 +227,9 @@ pub trait BlobStore: Send + Sync + 'static {
         name: &'static str,
         value: &str,
     ) -> impl Future<Output = Result<String, Fault>> + Send;
+
+    /// Notes a fact, whatever was noted under that name before.
+    fn note(&self, name: &'static str, value: &str) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub(crate) mod access_keys;
 pub(crate) mod audit;
 pub(crate) mod blobs;
 pub(crate) mod condemned;
+pub(crate) mod epoch;
 pub(crate) mod groups;
 pub(crate) mod leases;
 pub(crate) mod manifests;

@@ -1,6 +1,5 @@
-//! Which database belongs to which blob store: one id is written into both at the first start.
-//!
-//! The rising epoch that tells a restored database will stand beside the id, in both places.
+//! Which database belongs to which blob store: one id is written into both at the first start. Beside it
+//! stands the epoch.
 
 use uuid::Uuid;
 

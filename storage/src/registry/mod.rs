@@ -3,6 +3,7 @@
 mod belonging;
 mod blobs;
 mod cache;
+mod epoch;
 mod manifests;
 mod sweep;
 mod uploads;
@@ -15,6 +16,7 @@ use berth_oci::{Annotations, Descriptor, Digest, MediaType};
 use bytes::Bytes;
 
 pub use blobs::{BlobInfo, BlobRead};
+pub use epoch::Age;
 pub use manifests::PushedManifest;
 pub use sweep::Swept;
 pub use uploads::{Chunk, UploadStatus};

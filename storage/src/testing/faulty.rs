@@ -31,7 +31,7 @@ pub enum Call {
     Url,
     /// [`BlobStore::fact`].
     Fact,
-    /// [`BlobStore::note_once`].
+    /// [`BlobStore::note_once`] and [`BlobStore::note`].
     Note,
 }
 
@@ -150,5 +150,9 @@ impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
 
     async fn note_once(&self, name: &'static str, value: &str) -> Result<String, Fault> {
         self.decided(Call::Note, self.inner.note_once(name, value)).await
+    }
+
+    async fn note(&self, name: &'static str, value: &str) -> Result<(), Fault> {
+        self.decided(Call::Note, self.inner.note(name, value)).await
     }
 }

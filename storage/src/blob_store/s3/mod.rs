@@ -290,4 +290,10 @@ impl BlobStore for S3BlobStore {
         let there = self.fact(name).await?;
         there.ok_or_else(|| Fault::because(doing(), "what was written is not there"))
     }
+
+    async fn note(&self, name: &'static str, value: &str) -> Result<(), Fault> {
+        let content = content_of(value.to_owned().into(), self.shared.bucket.checks());
+        let noted = self.shared.bucket.put(&self.shared.keys.fact(name), content).await;
+        noted.map(drop).or_fault(|| format!("noting the store's {name} in {}", self.shared.options))
+    }
 }
