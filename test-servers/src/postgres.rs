@@ -29,15 +29,30 @@ impl PostgresServer {
     /// # Panics
     /// When PostgreSQL is not installed or does not start.
     pub fn start() -> Self {
-        // Whoever takes the port in between makes the start fail, not the test.
-        (0..5).find_map(|_| Self::try_start()).expect("PostgreSQL starts; .ci/install brings it")
+        Self::start_with(None)
     }
 
-    fn try_start() -> Option<Self> {
+    /// Starts a server that speaks TLS with this certificate and its key, both PEM.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed or does not start.
+    pub fn start_with_tls(certificate: &str, key: &str) -> Self {
+        Self::start_with(Some((certificate, key)))
+    }
+
+    fn start_with(tls: Option<(&str, &str)>) -> Self {
+        // Whoever takes the port in between makes the start fail, not the test.
+        (0..5).find_map(|_| Self::try_start(tls)).expect("PostgreSQL starts; .ci/install brings it")
+    }
+
+    fn try_start(tls: Option<(&str, &str)>) -> Option<Self> {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.expect("a free port on loopback").port();
         let mut command = as_nobody_special();
         command.args(["sh", "-c", SCRIPT, "postgres.sh"]).arg(binaries()).arg(port.to_string());
+        if let Some((certificate, key)) = tls {
+            command.env("TLS_CERTIFICATE", certificate).env("TLS_KEY", key);
+        }
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
         let commands = process.stdin.take().expect("a pipe");
         let answers = process.stdout.take().expect("a pipe");

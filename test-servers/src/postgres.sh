@@ -1,5 +1,6 @@
 # A PostgreSQL in a folder of its own, for whoever holds this script's standard input open.
 #   postgres.sh BIN PORT
+# Where TLS_CERTIFICATE and TLS_KEY hold PEM, it speaks TLS.
 set -eu
 bin=$1 port=$2
 folder=$(mktemp -d "${TMPDIR:-/tmp}/berth-postgres-XXXXXX")
@@ -10,6 +11,11 @@ cd "$folder"
 # The folder does not outlive the machine: only processes may crash.
 options="-c port=$port -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=400 -c shared_buffers=64MB \
   -c unix_socket_directories='$folder'"
+if [ -n "${TLS_CERTIFICATE-}" ]; then
+  printf '%s' "$TLS_CERTIFICATE" >server.crt
+  (umask 077 && printf '%s' "$TLS_KEY" >server.key)
+  options="$options -c ssl=on -c ssl_cert_file='$folder/server.crt' -c ssl_key_file='$folder/server.key'"
+fi
 start() { "$bin/pg_ctl" -D data -w -t 60 -l server.log -o "$options" start >>start.log 2>&1 </dev/null; }
 start || { cat start.log server.log >&2; exit 1; }
 trap '"$bin/pg_ctl" -D data -m immediate stop >/dev/null 2>&1 || true; cd /; rm -rf "$folder"' EXIT
