@@ -51,6 +51,10 @@ impl BlobStore for Blobs {
         either!(self, store => store.seal(staged, digest).await)
     }
 
+    async fn leftovers(&self, staged: &Staged, digest: &Digest) -> Result<Vec<Location>, Fault> {
+        either!(self, store => store.leftovers(staged, digest).await)
+    }
+
     async fn abort(&self, staged: &Staged, sealing: Option<&Digest>) -> Result<(), Fault> {
         either!(self, store => store.abort(staged, sealing).await)
     }

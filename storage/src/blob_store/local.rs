@@ -174,6 +174,10 @@ impl BlobStore for LocalBlobStore {
         Ok(location)
     }
 
+    async fn leftovers(&self, _: &Staged, _: &Digest) -> Result<Vec<Location>, Fault> {
+        Ok(Vec::new())
+    }
+
     async fn abort(&self, staged: &Staged, sealing: Option<&Digest>) -> Result<(), Fault> {
         let mut paths = vec![self.staging_path(staged)];
         paths.extend(sealing.map(|digest| self.path(&Self::sealed_location(staged, digest))));

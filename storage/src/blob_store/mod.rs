@@ -188,6 +188,14 @@ pub trait BlobStore: Send + Sync + 'static {
     /// after a crash in between gives the same place.
     fn seal(&self, staged: &Staged, digest: &Digest) -> impl Future<Output = Result<Location, Fault>> + Send;
 
+    /// What an upload leaves in the store beside what sealing it under `digest` makes of it: to be removed
+    /// once that has a row, and never by whoever may have lost the upload to another process.
+    fn leftovers(
+        &self,
+        staged: &Staged,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<Vec<Location>, Fault>> + Send;
+
     /// Removes what was staged and, if it was `sealing` under a digest, what may have been sealed.
     /// Doing it again does no harm.
     fn abort(

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use berth_oci::{Algorithm, ChunkRange, Digest, Hasher, RepositoryName};
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, join};
+use futures_util::future::{BoxFuture, join, try_join};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -444,8 +444,10 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         if let Err(error) = self.hold_claim().await {
             return Err(self.leave_after(error).await);
         }
-        let location = match self.registry.shared.blobs.seal(&self.session.staged, digest).await {
-            Ok(location) => location,
+        let (blobs, staged) = (&self.registry.shared.blobs, &self.session.staged);
+        let sealed = try_join(blobs.seal(staged, digest), blobs.leftovers(staged, digest)).await;
+        let (location, leftovers) = match sealed {
+            Ok(sealed) => sealed,
             Err(fault) => return Err(self.leave_as_is_after(fault.into()).await),
         };
         if !is_known {
@@ -462,6 +464,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             digest: digest.clone(),
             size: self.session.received,
             location,
+            leftovers,
             creation,
             actor,
             now: self.registry.now(),

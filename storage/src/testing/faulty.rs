@@ -19,6 +19,8 @@ pub enum Call {
     Sync,
     /// [`BlobStore::seal`].
     Seal,
+    /// [`BlobStore::leftovers`].
+    Leftovers,
     /// [`BlobStore::abort`].
     Abort,
     /// [`BlobStore::read`].
@@ -117,6 +119,10 @@ impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
 
     async fn seal(&self, staged: &Staged, digest: &Digest) -> Result<Location, Fault> {
         self.decided(Call::Seal, self.inner.seal(staged, digest)).await
+    }
+
+    async fn leftovers(&self, staged: &Staged, digest: &Digest) -> Result<Vec<Location>, Fault> {
+        self.decided(Call::Leftovers, self.inner.leftovers(staged, digest)).await
     }
 
     async fn abort(&self, staged: &Staged, sealing: Option<&Digest>) -> Result<(), Fault> {

@@ -62,11 +62,46 @@ async fn a_small_blob_is_one_object_and_its_marker() {
     let at = store.seal(&staged, &digest).await.unwrap();
     let asked = server.asked();
     assert_eq!(count(&asked, "PutObject"), 2, "{asked:?}");
-    assert_eq!(count(&asked, "ListObjectsV2"), 1, "{asked:?}");
-    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert_eq!(asked.len(), 2, "{asked:?}");
     let marker = format!("some/prefix/digests/sha256/{}/{}", digest.hex(), staged.id);
     assert!(asked.iter().any(|asked| asked.key == marker && asked.size == 0), "{asked:?}");
     assert_eq!(digest_at(&store, &at, staged.length).await, digest);
+}
+
+#[tokio::test]
+async fn a_small_blob_that_was_saved_whole_is_sealed_where_it_is() {
+    let folder = tempdir().unwrap();
+    let (server, store) = served(folder.path(), |_| {}).await;
+    let mut staged = store.begin();
+    let digest = fill(&store, &mut staged, MIB).await;
+    store.sync(&mut staged).await.unwrap();
+    let saved = server.asked();
+    assert_eq!((saved.len(), sizes(&saved, "PutObject")), (1, vec![MIB as i64]), "{saved:?}");
+    let staged = taken_up(&staged);
+    let at = store.seal(&staged, &digest).await.unwrap();
+    let sealed = server.asked();
+    assert_eq!((sealed.len(), sizes(&sealed, "PutObject")), (2, vec![0]), "{sealed:?}");
+    assert_eq!(count(&sealed, "HeadObject"), 1, "{sealed:?}");
+    assert_eq!(store.leftovers(&staged, &digest).await.unwrap(), []);
+    assert_eq!(digest_at(&store, &at, staged.length).await, digest);
+}
+
+#[tokio::test]
+async fn a_writer_that_was_stalled_overwrites_nothing_of_the_next_one() {
+    let folder = tempdir().unwrap();
+    let (_server, store) = served(folder.path(), |_| {}).await;
+    let row = store.begin();
+    let (mut stalled, mut next) = (taken_up(&row), taken_up(&row));
+    store.append(&mut next, vec!["the next one's".into()]).await.unwrap();
+    store.sync(&mut next).await.unwrap();
+    let digest = digest_of(b"the next one's");
+    let at = store.seal(&next, &digest).await.unwrap();
+    store.append(&mut stalled, vec!["late".into()]).await.unwrap();
+    store.sync(&mut stalled).await.unwrap();
+    assert_eq!(digest_at(&store, &at, next.length).await, digest);
+    clear(&store, &next, &digest).await;
+    assert_eq!(digest_at(&store, &at, next.length).await, digest);
+    assert_eq!(keys_below(folder.path(), "blobs"), 1);
 }
 
 #[tokio::test]
@@ -127,8 +162,16 @@ async fn another_process_goes_on_with_parts_and_the_end_that_is_none_yet() {
     }
     let digest = hasher.finish();
     let at = other.seal(&staged, &digest).await.unwrap();
+    clear(&other, &staged, &digest).await;
     assert_eq!(digest_at(&other, &at, staged.length).await, digest);
-    assert_eq!(keys_below(folder.path(), "uploads"), 0);
+    assert_eq!(keys_below(folder.path(), "blobs"), 1);
+}
+
+/// Removes what an upload that was sealed leaves besides.
+async fn clear(store: &S3BlobStore, staged: &Staged, digest: &Digest) {
+    for left in store.leftovers(staged, digest).await.unwrap() {
+        store.remove(&left).await.unwrap();
+    }
 }
 
 /// How many objects are below a folder of the prefix.
@@ -155,9 +198,10 @@ async fn a_crash_between_completing_and_the_row_ends_at_the_same_place() {
         let at = store.seal(&staged, &digest).await.unwrap();
         assert_eq!(store.seal(&row, &digest).await.unwrap(), at);
         assert_eq!(store.seal(&taken_up(&row), &digest).await.unwrap(), at);
+        clear(&store, &row, &digest).await;
         assert_eq!(digest_at(&store, &at, size as u64).await, digest);
     }
-    assert_eq!((server.open_uploads(), keys_below(folder.path(), "uploads")), (0, 0));
+    assert_eq!((server.open_uploads(), keys_below(folder.path(), "blobs")), (0, 3));
 }
 
 #[tokio::test]
@@ -170,7 +214,7 @@ async fn an_aborted_upload_leaves_nothing() {
     fill(&store, &mut staged, 9 * MIB).await;
     store.abort(&taken_up(&staged), None).await.unwrap();
     drop(staged);
-    assert_eq!((server.open_uploads(), keys_below(folder.path(), "uploads")), (0, 0));
+    assert_eq!((server.open_uploads(), keys_below(folder.path(), "blobs")), (0, 0));
 }
 
 #[tokio::test]
@@ -204,8 +248,9 @@ async fn a_refused_request_can_go_back_behind_many_saves() {
     store.append(&mut staged, vec!["sent again".into()]).await.unwrap();
     let expected = b"kept;sent again";
     let at = store.seal(&staged, &digest_of(expected)).await.unwrap();
+    clear(&store, &staged, &digest_of(expected)).await;
     assert_eq!(digest_at(&store, &at, expected.len() as u64).await, digest_of(expected));
-    assert_eq!(keys_below(folder.path(), "uploads"), 0);
+    assert_eq!(keys_below(folder.path(), "blobs"), 1);
 }
 
 /// Refuses the first `times` requests of each operation in `operations`.

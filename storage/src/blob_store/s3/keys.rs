@@ -1,14 +1,14 @@
 //! Where things are in a bucket.
 //!
 //! ```text
-//! <prefix>blobs/<2 of id>/<id>                  bytes that were sealed
-//! <prefix>digests/<algorithm>/<hex>/<id>        empty: tells what the bytes of <id> are
-//! <prefix>uploads/<id>/<generation>             the end of an upload that is no part yet
+//! <prefix>blobs/<2 of id>/<name>                bytes; <name> begins with the <id> of their upload
+//! <prefix>digests/<algorithm>/<hex>/<name>      empty: tells that those were sealed, and what they are
 //! <prefix>store/<fact>                          facts about the store itself
 //! ```
 //! No key is a folder of another: some servers keep keys as files.
 
 use berth_oci::Digest;
+use uuid::Uuid;
 
 use super::super::Location;
 use crate::error::Fault;
@@ -26,21 +26,13 @@ impl Keys {
         Self { prefix: if trimmed.is_empty() { String::new() } else { format!("{trimmed}/") } }
     }
 
-    pub(super) fn blob(&self, id: &str) -> String {
-        format!("{}blobs/{}/{id}", self.prefix, id.get(..2).unwrap_or("_"))
+    /// The bytes of this name, or with an upload's id: what the keys of all its bytes begin with.
+    pub(super) fn blob(&self, name: &str) -> String {
+        format!("{}blobs/{}/{name}", self.prefix, name.get(..2).unwrap_or("_"))
     }
 
-    pub(super) fn marker(&self, digest: &Digest, id: &str) -> String {
-        format!("{}digests/{}/{}/{id}", self.prefix, digest.algorithm(), digest.hex())
-    }
-
-    pub(super) fn tail(&self, id: &str, generation: u64) -> String {
-        format!("{}uploads/{id}/{generation}", self.prefix)
-    }
-
-    /// What the keys of all tails of an upload begin with.
-    pub(super) fn tails(&self, id: &str) -> String {
-        format!("{}uploads/{id}/", self.prefix)
+    pub(super) fn marker(&self, digest: &Digest, name: &str) -> String {
+        format!("{}digests/{}/{}/{name}", self.prefix, digest.algorithm(), digest.hex())
     }
 
     pub(super) fn fact(&self, name: &str) -> String {
@@ -62,27 +54,33 @@ impl Keys {
         format!("{}digests/", self.prefix)
     }
 
-    /// What a marker's key says: the digest, and the id of the bytes.
+    /// What a marker's key says: the digest, and the name of the bytes.
     pub(super) fn parse_marker(&self, key: &str) -> Option<(Digest, String)> {
         let rest = key.strip_prefix(&self.markers())?;
         let mut words = rest.split('/');
-        let (algorithm, hex, id) = (words.next()?, words.next()?, words.next()?);
+        let (algorithm, hex, name) = (words.next()?, words.next()?, words.next()?);
         let digest = format!("{algorithm}:{hex}").parse().ok()?;
-        words.next().is_none().then(|| (digest, id.to_owned()))
+        words.next().is_none().then(|| (digest, name.to_owned()))
     }
 }
 
-/// The place of the bytes of `id`, which are `digest`.
-pub(super) fn location(digest: &Digest, id: &str) -> Location {
-    Location(format!("{}/{}.{id}", digest.algorithm(), digest.hex()))
+/// A name for some bytes of the upload `id` that no others have.
+pub(super) fn piece(id: &str) -> String {
+    let word = Uuid::new_v4().simple().to_string();
+    format!("{id}-{}", &word[..12])
 }
 
-/// What a place of this store says: the digest, and the id of the bytes.
+/// The place of the bytes of this name, which are `digest`.
+pub(super) fn location(digest: &Digest, name: &str) -> Location {
+    Location(format!("{}/{}.{name}", digest.algorithm(), digest.hex()))
+}
+
+/// What a place of this store says: the digest, and the name of the bytes.
 pub(super) fn parse_location(at: &Location) -> Result<(Digest, &str), Fault> {
     let parse = || {
         let (algorithm, rest) = at.as_str().split_once('/')?;
-        let (hex, id) = rest.split_once('.')?;
-        Some((format!("{algorithm}:{hex}").parse().ok()?, id))
+        let (hex, name) = rest.split_once('.')?;
+        Some((format!("{algorithm}:{hex}").parse().ok()?, name))
     };
     parse().ok_or_else(|| Fault::because(format!("looking for blob {at}"), "this is no place in a bucket"))
 }
@@ -98,7 +96,14 @@ mod tests {
         for prefix in ["team/berth", "/team/berth/", "team/berth/"] {
             assert_eq!(Keys::below(prefix).blob("abcd"), "team/berth/blobs/ab/abcd");
         }
-        assert_eq!(Keys::below("").tail("abcd", 3), "uploads/abcd/3");
+        assert_eq!(Keys::below("").blob("abcd"), "blobs/ab/abcd");
+    }
+
+    #[test]
+    fn the_bytes_of_an_upload_are_found_by_its_id() {
+        let (keys, name) = (Keys::below("p"), piece("abcd"));
+        assert!(keys.blob(&name).starts_with(&keys.blob("abcd")), "{name}");
+        assert_ne!(name, piece("abcd"));
     }
 
     #[test]

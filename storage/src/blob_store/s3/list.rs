@@ -1,4 +1,4 @@
-//! What a bucket holds, from the bucket alone: a marker says what the bytes of an id are.
+//! What a bucket holds, from the bucket alone: a marker says what the bytes of a name are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) fn list(shared: &Arc<Shared>) -> BoxStream<'_, Result<Found, Fault>> 
         let mut markers = objects(shared, shared.keys.markers());
         while let Some(marker) = markers.try_next().await? {
             let said = marker.key().and_then(|key| shared.keys.parse_marker(key));
-            digests.extend(said.map(|(digest, id)| (id, digest)));
+            digests.extend(said.map(|(digest, name)| (name, digest)));
         }
         let blobs = objects(shared, shared.keys.blobs());
         Ok::<_, Fault>(blobs.try_filter_map(move |blob| {
@@ -31,8 +31,8 @@ pub(super) fn list(shared: &Arc<Shared>) -> BoxStream<'_, Result<Found, Fault>> 
 }
 
 fn found(blob: &Object, digests: &HashMap<String, Digest>) -> Option<Found> {
-    let (_, id) = blob.key()?.rsplit_once('/')?;
-    let location = keys::location(digests.get(id)?, id);
+    let (_, name) = blob.key()?.rsplit_once('/')?;
+    let location = keys::location(digests.get(name)?, name);
     let size = blob.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
     let seconds = blob.last_modified().and_then(|time| u64::try_from(time.secs()).ok());
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unwrap_or_default());

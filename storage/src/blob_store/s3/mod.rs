@@ -117,37 +117,52 @@ impl Shared {
         Ok(())
     }
 
-    /// The objects that hold ends of an upload: the last one, and what was left by a process that was
-    /// killed, or by a request that was refused.
-    async fn tails(&self, id: &str) -> Result<Vec<String>, S3Error> {
-        let (mut keys, mut token) = (Vec::new(), None);
+    /// The names of all objects of an upload: what was sealed, its ends, and what was left by a process that
+    /// was killed or by a request that was refused.
+    async fn names(&self, id: &str) -> Result<Vec<String>, S3Error> {
+        let (mut names, mut token) = (Vec::new(), None);
         loop {
-            let (objects, next) = self.bucket.list(&self.keys.tails(id), token).await?;
-            keys.extend(objects.into_iter().filter_map(|object| object.key));
+            let (objects, next) = self.bucket.list(&self.keys.blob(id), token).await?;
+            let keys = objects.into_iter().filter_map(|object| object.key);
+            names.extend(keys.filter_map(|key| Some(key.rsplit_once('/')?.1.to_owned())));
             if next.is_none() {
-                return Ok(keys);
+                return Ok(names);
             }
             token = next;
         }
     }
 
-    async fn remove_all(&self, keys: &[String]) -> Result<(), S3Error> {
-        try_join_all(keys.iter().map(|key| self.bucket.delete(key))).await?;
-        Ok(())
-    }
-
     async fn seal(self: &Arc<Self>, staged: &Staged, digest: &Digest) -> Result<Location, Fault> {
         let doing = || format!("sealing upload {} as {digest}", staged.id);
-        let marker = self.keys.marker(digest, &staged.id);
+        let name = sealed_name(staged)?;
+        let marker = self.keys.marker(digest, name);
         let mark = async {
             let put = self.bucket.put(&marker, content_of(Bytes::new(), false)).await;
             put.map(drop).or_fault(doing)
         };
-        let tails = async { self.tails(&staged.id).await.or_fault(doing) };
-        let ((), (), tails) = try_join!(self.complete(staged), mark, tails)?;
-        // Only now: until here they were all there was.
-        self.remove_all(&tails).await.or_fault(doing)?;
-        Ok(keys::location(digest, &staged.id))
+        let complete = async {
+            if name == staged.id { self.complete(staged).await } else { self.find(name, staged).await }
+        };
+        try_join!(complete, mark)?;
+        Ok(keys::location(digest, name))
+    }
+
+    /// Makes sure that the object which holds all of an upload is still there.
+    async fn find(&self, name: &str, staged: &Staged) -> Result<(), Fault> {
+        let doing = || format!("sealing upload {}", staged.id);
+        let there = unless_missing(self.bucket.size(&self.keys.blob(name)).await, doing)?;
+        if there == Some(staged.length) {
+            return Ok(());
+        }
+        Err(Fault::because(doing(), "what was saved of it is not there any more"))
+    }
+
+    async fn leftovers(&self, staged: &Staged, digest: &Digest) -> Result<Vec<Location>, Fault> {
+        let sealed = sealed_name(staged)?;
+        let names = self.names(&staged.id).await;
+        let names = names.or_fault(|| format!("looking for what is left of upload {}", staged.id))?;
+        let left = names.iter().filter(|name| *name != sealed);
+        Ok(left.map(|name| keys::location(digest, name)).collect())
     }
 
     async fn complete(self: &Arc<Self>, staged: &Staged) -> Result<(), Fault> {
@@ -176,20 +191,36 @@ impl Shared {
             }
             self.abort_all(&key).await
         };
-        let remove_sealed = async {
-            let Some(digest) = sealing else { return Ok(()) };
-            self.remove(digest, id).await
+        let remove_objects = async {
+            let mut names = self.names(id).await?;
+            // These may have a marker also where they are gone.
+            names.push(id.clone());
+            names.extend(staging.tail.iter().map(|tail| tail.name.clone()));
+            try_join_all(names.iter().map(async |name| {
+                if let Some(digest) = sealing {
+                    // First, for without its object nothing leads to it.
+                    self.bucket.delete(&self.keys.marker(digest, name)).await?;
+                }
+                self.bucket.delete(&self.keys.blob(name)).await
+            }))
+            .await
         };
-        let remove_tails = async { self.remove_all(&self.tails(id).await?).await };
-        try_join!(end_upload, remove_tails, remove_sealed)?;
+        try_join!(end_upload, remove_objects)?;
         Ok(())
     }
 
-    async fn remove(&self, digest: &Digest, id: &str) -> Result<(), S3Error> {
-        let (key, marker) = (self.keys.blob(id), self.keys.marker(digest, id));
+    async fn remove(&self, digest: &Digest, name: &str) -> Result<(), S3Error> {
+        let (key, marker) = (self.keys.blob(name), self.keys.marker(digest, name));
         try_join!(self.bucket.delete(&key), self.bucket.delete(&marker))?;
         Ok(())
     }
+}
+
+/// The name of the object that holds an upload's bytes once it is sealed: the end that was saved, if that is
+/// all of it.
+fn sealed_name(staged: &Staged) -> Result<&str, Fault> {
+    let whole = staged.way.s3()?.whole(staged.length);
+    Ok(whole.map_or(&staged.id, |tail| &tail.name))
 }
 
 impl BlobStore for S3BlobStore {
@@ -221,26 +252,29 @@ impl BlobStore for S3BlobStore {
         }
         let sync = async {
             let mut open = staging.open(&self.shared, &staged.id, staged.length).await?;
-            let (parts, tail) = open.sync(staging.generation).await?;
+            let (parts, tail) = open.sync().await?;
             Ok::<_, Fault>((open.upload.clone(), parts, tail))
         };
         let (upload, parts, tail) = self.timed("sync", sync).await?;
-        let generation = staging.generation + u64::from(tail.is_some());
-        // The row names at most the tail before this one. Of those that came before that, the one that
-        // this process began with may be gone back to.
-        let outdated = generation.checked_sub(2).filter(|outdated| *outdated > staging.began_with);
-        if let Some(outdated) = outdated {
-            let key = self.shared.keys.tail(&staged.id, outdated);
-            let removed = self.shared.bucket.delete(&key).await;
+        // The row names the tail that was the last one until now. Of those before that, the one that this
+        // process began with may be gone back to.
+        let outdated = staging.before.clone().filter(|before| staging.began_with.as_ref() != Some(before));
+        if let Some(name) = outdated {
+            let removed = self.shared.bucket.delete(&self.shared.keys.blob(&name)).await;
             removed.or_fault(|| format!("saving upload {}", staged.id))?;
         }
+        staging.before = staging.tail.take().map(|tail| tail.name);
         (staging.upload, staging.parts, staging.tail) = (upload, parts, tail);
-        (staging.generation, staging.synced) = (generation, Some(staged.length));
+        staging.synced = Some(staged.length);
         Ok(())
     }
 
     async fn seal(&self, staged: &Staged, digest: &Digest) -> Result<Location, Fault> {
         self.timed("seal", self.shared.seal(staged, digest)).await
+    }
+
+    async fn leftovers(&self, staged: &Staged, digest: &Digest) -> Result<Vec<Location>, Fault> {
+        self.timed("list", self.shared.leftovers(staged, digest)).await
     }
 
     async fn abort(&self, staged: &Staged, sealing: Option<&Digest>) -> Result<(), Fault> {
@@ -253,16 +287,16 @@ impl BlobStore for S3BlobStore {
     }
 
     async fn url(&self, at: &Location, ttl: Duration) -> Result<Option<SignedUrl>, Fault> {
-        let (_, id) = keys::parse_location(at)?;
+        let (_, name) = keys::parse_location(at)?;
         let doing = || format!("signing a URL of blob {at}");
         let terms = PresigningConfig::expires_in(ttl).or_fault(doing)?;
-        let url = self.shared.bucket.url(&self.shared.keys.blob(id), terms).await;
+        let url = self.shared.bucket.url(&self.shared.keys.blob(name), terms).await;
         Ok(Some(SignedUrl(url.or_fault(doing)?)))
     }
 
     async fn remove(&self, at: &Location) -> Result<(), Fault> {
-        let (digest, id) = keys::parse_location(at)?;
-        let remove = self.shared.remove(&digest, id);
+        let (digest, name) = keys::parse_location(at)?;
+        let remove = self.shared.remove(&digest, name);
         self.timed("remove", remove).await.or_fault(|| format!("removing blob {at}"))
     }
 

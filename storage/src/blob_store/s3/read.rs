@@ -30,8 +30,8 @@ pub(super) async fn read(
     range: ByteRange,
 ) -> Result<Option<ByteStream>, Fault> {
     let doing = || format!("reading blob {at}");
-    let (_, id) = keys::parse_location(at)?;
-    let key = shared.keys.blob(id);
+    let (_, name) = keys::parse_location(at)?;
+    let key = shared.keys.blob(name);
     if range.first >= range.end {
         let there = unless_missing(shared.bucket.size(&key).await, doing)?;
         return Ok(there.map(|_| stream::empty().boxed()));

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinSet;
 
-use super::Shared;
 use super::bucket::Part;
 use super::failure::S3Error;
 use super::segment::Segment;
 use super::spool::Holder;
+use super::{Shared, keys};
 use crate::Fault;
 use crate::error::OrFault;
 
@@ -28,12 +28,12 @@ pub(in crate::blob_store) struct Staging {
     /// What follows the parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tail: Option<Tail>,
-    /// The number of the last tail that was written, from 1.
-    #[serde(default)]
-    pub(super) generation: u64,
-    /// That number when this process opened the upload.
+    /// The name of the tail before this one, which the row names until it is saved again.
     #[serde(skip)]
-    pub(super) began_with: u64,
+    pub(super) before: Option<String>,
+    /// The name of the tail that this process began with, to which it may go back.
+    #[serde(skip)]
+    pub(super) began_with: Option<String>,
     /// The length of which all this was said, if this process said it.
     #[serde(skip)]
     pub(super) synced: Option<u64>,
@@ -42,9 +42,11 @@ pub(in crate::blob_store) struct Staging {
     open: Option<Arc<Mutex<Open>>>,
 }
 
-/// An object that holds the end of an upload.
+/// An object that holds the end of an upload; if that is all of it, it is what a seal makes of it, too.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Tail {
+    /// The object's, never used again: whoever was stalled while writing one overwrites nothing.
+    pub(super) name: String,
     pub(super) size: u64,
     pub(super) etag: String,
 }
@@ -73,6 +75,12 @@ impl Staging {
         parts.sum::<u64>() + self.tail.as_ref().map_or(0, |tail| tail.size)
     }
 
+    /// The object that holds all `length` bytes of the upload, if one does already.
+    pub(super) fn whole(&self, length: u64) -> Option<&Tail> {
+        let nothing_else = self.upload.is_none() && self.parts.is_empty();
+        self.tail.as_ref().filter(|tail| nothing_else && tail.size == length)
+    }
+
     /// Whether this process has something open.
     pub(super) const fn is_open(&self) -> bool {
         self.open.is_some()
@@ -93,7 +101,7 @@ impl Staging {
         }
         let open = Arc::new(Mutex::new(self.load(shared, id, length).await?));
         self.open = Some(Arc::clone(&open));
-        self.began_with = self.generation;
+        self.began_with = self.tail.as_ref().map(|tail| tail.name.clone());
         Ok(open.lock_owned().await)
     }
 
@@ -116,7 +124,7 @@ impl Staging {
             holder: shared.spool.holder(),
         };
         if let Some(tail) = &self.tail {
-            open.fetch(tail, self.generation).await?;
+            open.fetch(tail).await?;
         }
         Ok(open)
     }
@@ -248,9 +256,8 @@ impl Open {
         Ok(self.done.values().cloned().collect())
     }
 
-    /// Makes everything durable: as parts where it may be one, the rest as an object of its own,
-    /// the next after `generation`.
-    pub(super) async fn sync(&mut self, generation: u64) -> Result<(Vec<Part>, Option<Tail>), Fault> {
+    /// Makes everything durable: as parts where it may be one, the rest as an object of its own.
+    pub(super) async fn sync(&mut self) -> Result<(Vec<Part>, Option<Tail>), Fault> {
         while let Some(segment) = self.waiting.pop_front() {
             let parts = self.shared.options.parts;
             if !segment.is_full() && !parts.may_cut_short(segment.length, segment.first, self.cut) {
@@ -265,15 +272,15 @@ impl Open {
         };
         let content = rest.content(&self.shared.budget, self.shared.bucket.checks()).await?;
         let size = content.size;
-        let key = self.shared.keys.tail(&self.id, generation + 1);
-        let put = self.shared.bucket.put(&key, content).await;
+        let name = keys::piece(&self.id);
+        let put = self.shared.bucket.put(&self.shared.keys.blob(&name), content).await;
         let etag = put.or_fault(|| format!("saving the end of upload {}", self.id))?;
-        Ok((parts, Some(Tail { size, etag })))
+        Ok((parts, Some(Tail { name, size, etag })))
     }
 
     /// Fills the spool with what another process had saved of the end.
-    async fn fetch(&mut self, tail: &Tail, generation: u64) -> Result<(), OpenError> {
-        let key = self.shared.keys.tail(&self.id, generation);
+    async fn fetch(&mut self, tail: &Tail) -> Result<(), OpenError> {
+        let key = self.shared.keys.blob(&tail.name);
         let id = self.id.clone();
         let doing = || format!("fetching the end of upload {id}");
         let mut answer = match self.shared.bucket.get_whole(&key).await {
