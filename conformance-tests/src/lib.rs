@@ -5,12 +5,14 @@
 //! is written in `tests/`. It depends on no crate of Berth's, so that nothing here can agree with the server
 //! by sharing its mistakes.
 
+pub mod bad_line;
 pub mod binary;
 pub mod client;
 pub mod content;
 pub mod engines;
 pub mod layout;
 pub mod program;
+pub mod replicas;
 pub mod rootfs;
 pub mod s3_server;
 pub mod server;

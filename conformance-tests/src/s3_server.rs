@@ -1,7 +1,8 @@
 //! A real S3 server of the test's own.
 
+use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,34 +22,33 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 pub struct S3Server {
     child: Child,
     address: SocketAddr,
+    folder: PathBuf,
 }
 
 impl S3Server {
     /// Starts one that keeps its objects below `folder`, with one empty bucket.
     #[track_caller]
     pub fn start(folder: &Path) -> Self {
-        let root = folder.join("s3");
-        std::fs::create_dir_all(root.join(BUCKET)).expect("a folder for the bucket");
+        std::fs::create_dir_all(folder.join("s3").join(BUCKET)).expect("a folder for the bucket");
         let address = free_address("127.0.0.1:0");
-        let log = std::fs::File::create(folder.join("s3.log")).expect("a file for the log");
-        let gateway = Program::tool("versitygw")
-            .env("ROOT_ACCESS_KEY", ACCESS_KEY)
-            .env("ROOT_SECRET_KEY", SECRET_KEY)
-            .args([
-                "--port",
-                &address.to_string(),
-                "--health",
-                "/health",
-                "--quiet",
-                "--keep-alive",
-                "posix",
-            ]);
-        let mut command = gateway.arg(&root).into_command();
-        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a descriptor")).stderr(log);
-        let child = command.spawn().expect("starting versitygw (.ci/install brings it)");
-        let mut server = Self { child, address };
+        let child = spawn(folder, address);
+        let mut server = Self { child, address, folder: folder.to_owned() };
         server.await_ready();
         server
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it without any warning and starts it again on the same folder and port.
+    #[track_caller]
+    pub fn kill_and_restart(&mut self) {
+        self.child.kill().expect("killing versitygw");
+        self.child.wait().expect("waiting for versitygw");
+        self.child = spawn(&self.folder, self.address);
+        self.await_ready();
     }
 
     /// Where it answers.
@@ -75,6 +75,18 @@ impl S3Server {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+fn spawn(folder: &Path, address: SocketAddr) -> Child {
+    let log =
+        File::options().create(true).append(true).open(folder.join("s3.log")).expect("a file for the log");
+    let gateway = Program::tool("versitygw")
+        .env("ROOT_ACCESS_KEY", ACCESS_KEY)
+        .env("ROOT_SECRET_KEY", SECRET_KEY)
+        .args(["--port", &address.to_string(), "--health", "/health", "--quiet", "--keep-alive", "posix"]);
+    let mut command = gateway.arg(folder.join("s3")).into_command();
+    command.stdin(Stdio::null()).stdout(log.try_clone().expect("a descriptor")).stderr(log);
+    command.spawn().expect("starting versitygw (.ci/install brings it)")
 }
 
 impl Drop for S3Server {

@@ -7,6 +7,8 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_s3::config::{
     Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
     SharedCredentialsProvider, SharedHttpClient,
@@ -35,6 +37,25 @@ const BACKOFF: Duration = Duration::from_millis(250);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// The longest wait for the first byte of an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// Doesn't ask a server again that answered nothing for so long: nobody waits for minutes.
+#[derive(Debug)]
+struct SilenceIsFinal;
+
+impl ClassifyRetry for SilenceIsFinal {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let failed = context.output_or_error().and_then(Result::err);
+        let connector = failed.and_then(|error| error.as_connector_error());
+        match connector {
+            Some(error) if error.is_timeout() => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "silence is final"
+    }
+}
 
 /// One bucket, as one identity reaches it; cheap to clone.
 #[derive(Debug, Clone)]
@@ -81,6 +102,7 @@ impl Bucket {
                 .retry_config(
                     RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(BACKOFF),
                 )
+                .retry_classifier(SilenceIsFinal)
                 .timeout_config(
                     TimeoutConfig::builder()
                         .connect_timeout(CONNECT_WITHIN)

@@ -325,7 +325,15 @@ impl Open {
             let sent = self.shared.bucket.upload_part(&key, &upload, number, content).await;
             parts.push(sent.map_err(Completion::Refused)?);
         }
-        self.shared.bucket.complete(&key, &upload, &parts).await.map_err(Completion::Refused)
+        self.shared.bucket.complete(&key, &upload, &parts).await.map_err(Completion::Refused)?;
+        // Seen: a server that was killed while it put the parts together takes this request, tried again,
+        // for one that another is busy with, and says yes to what never comes.
+        let there = self.shared.bucket.size(&key).await.map_err(Completion::Refused)?;
+        if there == self.length() {
+            return Ok(());
+        }
+        let why = format!("{there} bytes are there of {}", self.length());
+        Err(Fault::because(format!("sealing upload {}", self.id), why).into())
     }
 
     async fn put_whole(&self, key: &str) -> Result<(), Completion> {
