@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use berth_auth::{Account, Attachment, MasterKey, Password, RepositoryPrefix, ShippedPolicy, UserName};
 use berth_storage::{
-    Actor, BufferBudget, Change, DataFolder, PostgresOptions, Records, RegistryOptions, SharedClock,
-    Telemetry,
+    Actor, BufferBudget, Change, Clock, DataFolder, Observer, PostgresOptions, Records, RegistryOptions,
+    SharedClock, Telemetry,
 };
 use secrecy::ExposeSecret;
 
@@ -56,11 +56,6 @@ impl Store {
         telemetry: Arc<dyn Telemetry>,
     ) -> Result<Self, Error> {
         let folder = DataFolder::open(&config.data)?;
-        let shared_clock = SharedClock::default();
-        let clock = shared_clock.clock();
-        let budget =
-            BufferBudget::new(usize::try_from(config.limits.read_buffer_budget).unwrap_or(usize::MAX));
-        let blobs = blobs::open(&config.blobs, &folder, budget, Arc::clone(&telemetry)).await?;
         let identities = Arc::new(Identities::default());
         let repository_policies = Arc::new(RepositoryPolicies::default());
         let stale_keys = Arc::new(StaleKeys::default());
@@ -74,33 +69,7 @@ impl Store {
                 stale_keys.note(changes);
             })
         };
-        let options = RegistryOptions {
-            uploads_expire_after: config.uploads.expire_after,
-            audit_keep: config.audit.keep,
-            audit_most: config.audit.max_records as u64,
-            manifest_cache_bytes: MANIFEST_CACHE,
-            clock: Arc::clone(&clock),
-            observer,
-            telemetry,
-        };
-        let registry = match &config.metadata.url {
-            MetadataUrl::Sqlite(database) => Registry::open_sqlite(database, blobs, options).await?,
-            MetadataUrl::Postgres(url) => {
-                let url = match &config.metadata.password {
-                    Some(password) => url.as_ref().clone().with_password(password),
-                    None => url.as_ref().clone(),
-                };
-                let connections = config.metadata.connections;
-                let database = PostgresOptions { url, connections, clock: shared_clock };
-                Registry::open_postgres(database, blobs, options).await?
-            }
-        };
-        let blob_lease = match (&config.metadata.url, &config.blobs) {
-            (MetadataUrl::Sqlite(_), _) | (MetadataUrl::Postgres(_), BlobsConfig::S3(_)) => None,
-            (MetadataUrl::Postgres(_), BlobsConfig::Local { .. }) => {
-                Some(BlobLease::take(registry.records(), &folder, Arc::clone(&clock)).await?)
-            }
-        };
+        let Bare { registry, blob_lease, clock } = Bare::open(config, &folder, observer, telemetry).await?;
         let opening = async {
             let options = DirectoryOptions {
                 issuer: config.auth.issuer.clone(),
@@ -116,6 +85,7 @@ impl Store {
                     region: config.ecr.region.as_str().into(),
                 },
             };
+            registry.refuse_half_moved().await?;
             if purpose == Purpose::Serving {
                 registry.join_stores().await?;
                 // Whatever the lease says: a backup made before this start is older than what comes now.
@@ -162,6 +132,61 @@ impl Store {
         // Another server on the same database was first, and its folder has the password.
         remove_secret(&path)?;
         Ok(FirstAdmin::ThereAlready)
+    }
+}
+
+/// A registry without those who use it.
+pub(crate) struct Bare {
+    pub(crate) registry: Registry,
+    /// Where blobs are local but the database may be another machine's, too.
+    pub(crate) blob_lease: Option<BlobLease>,
+    pub(crate) clock: Clock,
+}
+
+impl Bare {
+    /// Opens the database and the blob store that `config` names.
+    ///
+    /// # Errors
+    /// One sentence on what can't be opened and why.
+    pub(crate) async fn open(
+        config: &Config,
+        folder: &DataFolder,
+        observer: Observer,
+        telemetry: Arc<dyn Telemetry>,
+    ) -> Result<Self, Error> {
+        let shared_clock = SharedClock::default();
+        let clock = shared_clock.clock();
+        let budget =
+            BufferBudget::new(usize::try_from(config.limits.read_buffer_budget).unwrap_or(usize::MAX));
+        let blobs = blobs::open(&config.blobs, folder, budget, Arc::clone(&telemetry)).await?;
+        let options = RegistryOptions {
+            uploads_expire_after: config.uploads.expire_after,
+            audit_keep: config.audit.keep,
+            audit_most: config.audit.max_records as u64,
+            manifest_cache_bytes: MANIFEST_CACHE,
+            clock: Arc::clone(&clock),
+            observer,
+            telemetry,
+        };
+        let registry = match &config.metadata.url {
+            MetadataUrl::Sqlite(database) => Registry::open_sqlite(database, blobs, options).await?,
+            MetadataUrl::Postgres(url) => {
+                let url = match &config.metadata.password {
+                    Some(password) => url.as_ref().clone().with_password(password),
+                    None => url.as_ref().clone(),
+                };
+                let connections = config.metadata.connections;
+                let database = PostgresOptions { url, connections, clock: shared_clock };
+                Registry::open_postgres(database, blobs, options).await?
+            }
+        };
+        let blob_lease = match (&config.metadata.url, &config.blobs) {
+            (MetadataUrl::Sqlite(_), _) | (MetadataUrl::Postgres(_), BlobsConfig::S3(_)) => None,
+            (MetadataUrl::Postgres(_), BlobsConfig::Local { .. }) => {
+                Some(BlobLease::take(registry.records(), folder, Arc::clone(&clock)).await?)
+            }
+        };
+        Ok(Self { registry, blob_lease, clock })
     }
 }
 

@@ -41,8 +41,8 @@ pub use metadata::{
 };
 pub use page::Page;
 pub use registry::{
-    Age, BlobInfo, BlobRead, Chunk, Creation, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,
-    StoredManifest, Swept, UploadStatus,
+    Age, BlobInfo, BlobRead, Chunk, Creation, Migrated, Progress, PushedManifest, Referrer, Registry,
+    RegistryOptions, Sparse, StoredManifest, Swept, UploadStatus,
 };
 pub use telemetry::{NoTelemetry, Telemetry};
 pub use time::{Clock, SharedClock, Timestamp};

@@ -11,7 +11,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
-use crate::output;
+use crate::{configuration, output};
 
 /// Serve a private registry
 #[derive(Debug, Args)]
@@ -42,7 +42,8 @@ impl Serve {
         // No core dump may hold passwords and keys, and nobody else may look into this process.
         let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
         hidden.map_err(|error| failed("starting", error))?;
-        let config = self.load()?;
+        let flags = Flags { listen: self.listen.clone(), data: self.data.clone() };
+        let config = configuration::load(self.config.as_deref(), flags)?;
         if self.check {
             return output::raw_result(config.effective().as_bytes());
         }
@@ -55,20 +56,6 @@ impl Serve {
             .build()
             .map_err(|error| failed("starting", error))?
             .block_on(serve(&config))
-    }
-
-    fn load(&self) -> Result<Config, Failure> {
-        let flags = Flags { listen: self.listen.clone(), data: self.data.clone() };
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            // Only names and values that are text can be meant for this.
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        let loaded = Config::load(self.config.as_deref(), environment, flags);
-        let (config, warnings) = loaded.map_err(|error| failed("reading the configuration", error))?;
-        for warning in warnings {
-            output::note(format_args!("berth: warning: {warning}"));
-        }
-        Ok(config)
     }
 }
 

@@ -230,6 +230,11 @@ pub(crate) use args;
 pub struct Row(Vec<Value>);
 
 impl Row {
+    /// Every column.
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.0
+    }
+
     pub(super) const fn of(values: Vec<Value>) -> Self {
         Self(values)
     }

@@ -8,7 +8,7 @@ use crate::BlobStore;
 use crate::error::Error;
 use crate::metadata::{blobs, store};
 
-const STORE_ID: &str = "id";
+pub(super) const STORE_ID: &str = "id";
 
 impl<B: BlobStore> Registry<B> {
     /// Makes sure that database and blob store belong together; joins them at the first start.

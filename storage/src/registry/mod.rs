@@ -5,6 +5,7 @@ mod blobs;
 mod cache;
 mod epoch;
 mod manifests;
+mod migration;
 mod sweep;
 mod uploads;
 
@@ -18,6 +19,7 @@ use bytes::Bytes;
 pub use blobs::{BlobInfo, BlobRead};
 pub use epoch::Age;
 pub use manifests::PushedManifest;
+pub use migration::{Migrated, Progress};
 pub use sweep::Swept;
 pub use uploads::{Chunk, UploadStatus};
 
