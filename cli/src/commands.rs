@@ -2,6 +2,7 @@
 
 mod admin;
 mod completions;
+mod healthcheck;
 mod login;
 mod logout;
 mod man;
@@ -19,6 +20,7 @@ pub(crate) enum Command {
     Admin(admin::Admin),
     Login(login::Login),
     Logout(logout::Logout),
+    Healthcheck(healthcheck::Healthcheck),
     Version(version::Version),
     Completions(completions::Completions),
     Man(man::Man),
@@ -31,6 +33,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Admin(admin) => admin.run(),
         Command::Login(login) => login.run(),
         Command::Logout(logout) => logout.run(),
+        Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Version(version) => version.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
