@@ -33,7 +33,7 @@ impl Healthcheck {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let flags = Flags { listen: self.listen.clone(), data: None };
         let config = configuration::load(self.config.as_deref(), flags)?;
-        let scheme = if config.tls.is_some() && config.admin.listen.is_none() { "https" } else { "http" };
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
         let address = reachable(config.admin.listen.unwrap_or(config.listen));
         let tried = || format!("asking {scheme}://{address}/readyz");
         let asking = async {

@@ -54,6 +54,7 @@ impl<B: BlobStore> Registry<B> {
         target: &Self,
         told: &(impl Fn(Progress) + Sync),
     ) -> Result<Migrated, Error> {
+        self.refuse_half_moved().await?;
         self.join_stores().await?;
         target.join_stores().await?;
         let ours = self.store_id().await?;
