@@ -173,7 +173,16 @@ async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: wa
         }
         match app.registry.sweep().await {
             Ok(swept) if swept != Swept::default() => {
-                info!(swept.expired_uploads, swept.removed, swept.audit_records, "cleared what nobody needs");
+                info!(
+                    swept.expired_uploads,
+                    swept.removed,
+                    swept.manifests,
+                    swept.blobs,
+                    swept.bytes,
+                    swept.repositories,
+                    swept.audit_records,
+                    "cleared what nobody needs"
+                );
             }
             Ok(_) => {}
             Err(error) => warn!(%error, "clearing what nobody needs failed; trying again"),

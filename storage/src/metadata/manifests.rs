@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::audit::{Deed, note};
+use super::reviews::{self, Cause, Delays};
 use super::tags::{self, Tagging};
 use super::{Change, Tx, args, repositories};
 use crate::error::{Error, Fault};
@@ -22,15 +23,18 @@ pub(crate) fn find<'t>(
     Box::pin(async move {
         let row = match reference {
             Reference::Digest(digest) => {
-                let sql = "SELECT manifests.digest, manifests.media_type, manifests.content
+                let sql =
+                    "SELECT manifests.digest, manifests.media_type, manifests.content, reviews.review_after
                            FROM repositories
                            JOIN manifests ON manifests.repository_id = repositories.id
+                           LEFT JOIN reviews ON reviews.repository_id = repositories.id AND reviews.kind = 0
+                                            AND reviews.digest = manifests.digest
                            WHERE repositories.name = $1 AND repositories.deleted_at IS NULL
                              AND manifests.digest = $2 AND manifests.deleted_at IS NULL";
                 tx.row(sql, args![name, digest]).await?
             }
             Reference::Tag(tag) => {
-                let sql = "SELECT manifests.digest, manifests.media_type, manifests.content
+                let sql = "SELECT manifests.digest, manifests.media_type, manifests.content, NULL
                            FROM repositories
                            JOIN tags ON tags.repository_id = repositories.id
                            JOIN manifests ON manifests.repository_id = repositories.id
@@ -42,7 +46,8 @@ pub(crate) fn find<'t>(
         };
         let Some(row) = row else { return Ok(None) };
         let (digest, media_type) = (row.parsed(0)?, row.parsed(1)?);
-        Ok(Some(StoredManifest { digest, media_type, content: row.bytes(2)? }))
+        let review_after = row.int_or_null(3)?.map(Timestamp);
+        Ok(Some(StoredManifest { digest, media_type, content: row.bytes(2)?, review_after }))
     })
 }
 
@@ -58,12 +63,13 @@ pub(crate) struct PutManifest {
     pub(crate) creation: Creation,
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
+    pub(crate) delays: Delays,
 }
 
 /// Keeps the manifest with its edges and tags.
 pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
-        let PutManifest { name, digest, tags, manifest, actor, now, .. } = put;
+        let PutManifest { name, digest, tags, manifest, actor, now, delays, .. } = put;
         let repository = repositories::get_or_create(tx, name, put.creation, actor, *now).await?;
         let sql = "SELECT media_type, deleted_at FROM manifests WHERE repository_id = $1 AND digest = $2";
         let before = tx.row(sql, args![&repository, digest]).await?;
@@ -81,18 +87,32 @@ pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t,
                 tx.changed(Change::Reference(name.clone(), tag.as_str().to_owned()));
             }
         }
-        let tagging = Tagging { name, repository: &repository, digest, actor, now: *now };
+        let tagging = Tagging { name, repository: &repository, digest, actor, now: *now, delays: *delays };
         let mut moved = Vec::new();
         for tag in tags {
             if let Some(before) = tags::set(tx, tag, &tagging).await? {
                 moved.push(format!("{tag} was {before}"));
             }
         }
+        if tags.is_empty() {
+            stay_untagged(tx, &repository, put).await?;
+        }
         let detail = (!moved.is_empty()).then(|| moved.join(", "));
         let (repository, digest) = (Some(name), Some(digest));
         let deed = Deed { action: "manifest.put", repository, digest, tags, detail, ..Deed::default() };
         Ok(note(tx, actor, *now, deed).await?)
     })
+}
+
+/// A manifest that was pushed without a tag is kept for a while from now on, if it has none.
+async fn stay_untagged(tx: &mut Tx<'_>, repository: &str, put: &PutManifest) -> Result<(), Fault> {
+    let sql = "UPDATE manifests SET untagged_at = $3
+               WHERE repository_id = $1 AND digest = $2 AND untagged_at IS NOT NULL RETURNING digest";
+    if tx.row(sql, args![repository, &put.digest, put.now]).await?.is_none() {
+        return Ok(());
+    }
+    tx.changed(Change::Reference(put.name.clone(), put.digest.as_str().to_owned()));
+    reviews::untagged(tx, repository, &put.digest, put.now, put.delays).await
 }
 
 async fn insert(tx: &mut Tx<'_>, repository: &str, put: &PutManifest) -> Result<(), Error> {
@@ -219,6 +239,7 @@ pub(crate) struct DeleteManifest {
     pub(crate) digest: Digest,
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
+    pub(crate) delays: Delays,
 }
 
 /// Hides the manifest at once, with every tag on it; whether it was there. Its row and edges stay
@@ -228,15 +249,21 @@ pub(crate) fn delete<'t>(
     delete: &'t DeleteManifest,
 ) -> BoxFuture<'t, Result<bool, Error>> {
     Box::pin(async move {
-        let DeleteManifest { name, digest, actor, now } = delete;
+        let DeleteManifest { name, digest, actor, now, delays } = delete;
         let Some(repository) = repositories::find(tx, name).await? else { return Ok(false) };
         let sql = "UPDATE manifests SET deleted_at = $3
                    WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL RETURNING digest";
         if tx.row(sql, args![&repository, digest, *now]).await?.is_none() {
             return Ok(false);
         }
-        let tagging = Tagging { name, repository: &repository, digest, actor, now: *now };
+        let tagging = Tagging { name, repository: &repository, digest, actor, now: *now, delays: *delays };
         let tags = tags::delete_all_of(tx, &tagging).await?;
+        // What it holds has as long as itself: until then it may come back whole.
+        let until = now.after(delays.unreferenced);
+        reviews::manifest(tx, &repository, digest, Cause::Orphaned, until).await?;
+        for around in reviews::all_around(tx, &repository, digest, until).await? {
+            tx.changed(Change::Reference(name.clone(), around.as_str().to_owned()));
+        }
         tx.changed(Change::Reference(name.clone(), digest.as_str().to_owned()));
         let (repository, digest) = (Some(name), Some(digest));
         let deed = Deed { action: "manifest.delete", repository, digest, tags: &tags, ..Deed::default() };

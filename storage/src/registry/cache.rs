@@ -119,7 +119,8 @@ mod tests {
 
     fn manifest(content: &'static str) -> Arc<StoredManifest> {
         let digest = Digest::of(Algorithm::Sha256, content.as_bytes());
-        Arc::new(StoredManifest { digest, media_type: MediaType::OCI_MANIFEST, content: content.into() })
+        let content = content.into();
+        Arc::new(StoredManifest { digest, media_type: MediaType::OCI_MANIFEST, content, review_after: None })
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub async fn a_manifest_is_found_by_its_digest_and_its_tags_as_it_was_pushed(mak
             digest: image.digest(),
             media_type: MediaType::OCI_MANIFEST,
             content: image.content.clone(),
+            review_after: None,
         };
         // Once from the database, once from whatever was kept of it.
         for _ in 0..2 {
