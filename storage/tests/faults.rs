@@ -14,7 +14,8 @@ use berth_storage::testing::{
     random_bytes, read_blob, rows,
 };
 use berth_storage::{
-    Actor, BlobStore, BufferBudget, Chunk, Creation, Error, LocalBlobStore, NoTelemetry, Registry, UploadId,
+    Actor, BlobStore, BufferBudget, Chunk, Creation, Delays, Error, LocalBlobStore, NoTelemetry, Registry,
+    RegistryOptions, UploadId,
 };
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
@@ -33,7 +34,10 @@ async fn opened(folder: &Path, clock: &TestClock) -> (Store, Registry<Store>) {
         LocalBlobStore::open(&folder.join("blobs"), BufferBudget::new(16 << 20), Arc::new(NoTelemetry));
     let store = FaultyBlobStore::new(local.unwrap());
     let database = folder.join("berth.db");
-    let registry = Registry::open_sqlite(&database, store.clone(), options(clock)).await.unwrap();
+    // What no manifest names yet is read again here long after it was pushed.
+    let delays = Delays { unreferenced: Duration::from_secs(365 * 24 * 3600), untagged: None };
+    let options = RegistryOptions { delays, ..options(clock) };
+    let registry = Registry::open_sqlite(&database, store.clone(), options).await.unwrap();
     (store, registry)
 }
 
