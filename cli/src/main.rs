@@ -11,6 +11,7 @@ mod failure;
 mod login_check;
 mod output;
 mod registry_address;
+mod units;
 
 use std::process::ExitCode;
 

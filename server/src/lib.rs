@@ -16,6 +16,7 @@ pub mod logging;
 mod management;
 pub mod metrics;
 mod migrate;
+mod moments;
 pub mod observe;
 pub mod pack_names;
 mod probes;
@@ -31,11 +32,12 @@ pub use berth_storage::{
     Actor, AuditPage, Images, Migrated, NewRepository, Progress, TagMutability, Timestamp,
 };
 pub use directory::{
-    AccessKey, AttachedPolicy, AuditEntry, Directory, Explanation, Group, Holder, ListPage, MadeAccessKey,
-    NewUser, PageRequest, Policy, Repository, SigningKeyInfo, User,
+    AccessKey, AttachedPolicy, AuditEntry, Deleted, Directory, Explanation, Forecast, Group, Holder,
+    ListPage, MadeAccessKey, NewUser, PageRequest, Policy, Repository, RepositoryForecast, RepositoryUsage,
+    SigningKeyInfo, TagChange, Usage, User,
 };
 pub use error::Error;
-pub use management::{AcceptedRestore, ChangePassword, NewAccessKey};
+pub use management::{AcceptedRestore, ChangePassword, Collected, NewAccessKey};
 pub use migrate::migrate;
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Purpose, Store};

@@ -39,6 +39,7 @@ pub use metadata::reviews::Delays;
 pub use metadata::settings::{Images, NewRepository, RepositoryRecord, TagMutability};
 pub use metadata::signing_keys::SigningKeyRecord;
 pub use metadata::undelete::{Deleted, TagChange};
+pub use metadata::usage::{RepositoryUsage, Usage};
 pub use metadata::{
     Change, Metadata, NotAPostgresUrl, Observer, PostgresOptions, PostgresUrl, Row, Tx, Unit, Value,
 };

@@ -13,6 +13,7 @@ mod remote;
 mod repo;
 mod signing_key;
 mod table;
+mod undelete;
 mod user;
 
 use std::path::PathBuf;

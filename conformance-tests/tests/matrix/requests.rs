@@ -25,7 +25,7 @@ pub(crate) fn path(template: &str, fixture: &Fixture, query: &str) -> String {
     let Fixture { repository, session, key, name } = fixture;
     let digest = if template.contains("/referrers/") { manifest().digest } else { loose().digest };
     let path = match template.strip_prefix("/api/v1/repositories/{name}") {
-        Some(rest) => api_path(repository, rest),
+        Some(rest) => api_path(repository, &rest.replace("{reference}", "v1").replace("{tag}", "v1")),
         None => template
             .replace("{repository}", repository)
             .replace("{reference}", "v1")

@@ -12,6 +12,7 @@ mod problem;
 mod repositories;
 mod request;
 mod signing_keys;
+mod undelete;
 mod users;
 
 use axum::Router;
@@ -19,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::App;
-pub use gc::AcceptedRestore;
+pub use gc::{AcceptedRestore, Collected};
 pub use keys::NewAccessKey;
 pub use users::ChangePassword;
 
@@ -50,6 +51,12 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(explain::explain))
         .routes(routes!(audit::list))
         .routes(routes!(signing_keys::list, signing_keys::rotate))
+        .routes(routes!(undelete::list, undelete::bring_back))
+        .routes(routes!(undelete::bring_back_repository))
+        .routes(routes!(undelete::history))
+        .routes(routes!(gc::collect))
+        .routes(routes!(gc::forecast))
+        .routes(routes!(gc::usage))
         .routes(routes!(gc::accept_restore))
         .routes(routes!(openapi::show))
 }

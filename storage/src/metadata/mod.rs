@@ -29,6 +29,7 @@ pub(crate) mod store;
 pub(crate) mod tags;
 pub(crate) mod undelete;
 pub(crate) mod uploads;
+pub(crate) mod usage;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -392,6 +392,18 @@ pub async fn what_is_forecast_is_what_goes(make: impl Make) {
     house.is_tidy().await;
 }
 
+pub async fn what_repositories_hold_is_told_alone_and_together(make: impl Make) {
+    let house = House::open(&make).await;
+    house.pushes("one", &["own", "shared"], &["latest"]).await;
+    house.pushes("two", &["shared"], &["latest"]).await;
+    house.pushes("three", &["shared", "removed"], &["latest"]).await;
+    house.registry.records().remove_repository(name("three"), Images::Removed, house.by()).await.unwrap();
+    let usage = house.registry.records().usage().await.unwrap();
+    assert_eq!((usage.blobs, usage.bytes), (3, 16));
+    let held = usage.repositories.iter().map(|one| (one.name.as_str(), one.blobs, one.bytes, one.shared));
+    assert_eq!(held.collect::<Vec<_>>(), [("one", 2, 9, 6), ("two", 1, 6, 6)]);
+}
+
 pub async fn a_deleted_manifest_comes_back_with_the_tags_that_went_with_it(make: impl Make) {
     let house = House::open(&make).await;
     let records = house.registry.records();

@@ -206,6 +206,7 @@ macro_rules! metadata_suite {
             an_image_that_was_deleted_and_pushed_again_stays_whole
             what_is_not_due_is_not_looked_at
             what_is_forecast_is_what_goes
+            what_repositories_hold_is_told_alone_and_together
             a_deleted_manifest_comes_back_with_the_tags_that_went_with_it
             a_deleted_tag_comes_back_to_what_it_named_last
             what_is_collected_comes_back_no_more
