@@ -21,6 +21,7 @@ pub mod observe;
 pub mod pack_names;
 mod probes;
 mod refusals;
+mod retention;
 mod routes;
 mod security_headers;
 mod serve;
@@ -39,5 +40,6 @@ pub use directory::{
 pub use error::Error;
 pub use management::{AcceptedRestore, ChangePassword, Collected, NewAccessKey};
 pub use migrate::migrate;
+pub use retention::{Expiring, Scope, parse_keep_untagged};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Purpose, Store};

@@ -22,7 +22,7 @@ use crate::observe::ObserveLayer;
 use crate::security_headers::{self, Transports};
 use crate::state::{App, Settings};
 use crate::store::{FirstAdmin, Purpose, Store};
-use crate::{epoch, probes, refusals, routes};
+use crate::{epoch, probes, refusals, retention, routes};
 
 /// How often expired uploads and condemned bytes are looked for, unless uploads expire sooner.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -123,6 +123,7 @@ impl Server {
         } = self;
         let (stop, stopped) = watch::channel(());
         let sweeper = tokio::spawn(sweep(app.clone(), metrics, sweep_every, stopped.clone()));
+        let retention = tokio::spawn(retention::follow(app.clone(), stopped.clone()));
         let epoch = tokio::spawn(epoch::keep(app.clone(), stopped.clone()));
         let headers = MapResponseLayer::new(move |answer| security_headers::add(answer, transports));
         let refused = tokio::spawn(refusals::write_down(app.clone(), stopped.clone()));
@@ -150,6 +151,7 @@ impl Server {
             let _ = beside.await;
         }
         let _ = sweeper.await;
+        let _ = retention.await;
         let _ = epoch.await;
         let _ = refused.await;
         if let Some(lease) = blob_lease {
@@ -200,9 +202,12 @@ async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: wa
     }
 }
 
-/// Writes down which access keys were used.
+/// Writes down which access keys were used, and which images pulled.
 async fn write_uses(app: &App) {
     if let Err(error) = app.directory.write_uses().await {
         warn!(%error, "noting which access keys were used failed; trying again");
+    }
+    if let Err(error) = app.registry.write_pulls().await {
+        warn!(%error, "noting which images were pulled failed; trying again");
     }
 }

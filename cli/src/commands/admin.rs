@@ -11,6 +11,7 @@ mod offline;
 mod policy;
 mod remote;
 mod repo;
+mod retention;
 mod signing_key;
 mod table;
 mod undelete;

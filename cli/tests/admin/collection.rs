@@ -46,3 +46,44 @@ fn what_was_never_there_does_not_come_back() {
          --data out"
     );
 }
+
+const RULES: &str = r#"{"rules":[{"rulePriority":1,"selection":{"tagStatus":"untagged",
+  "countType":"sinceImagePushed","countUnit":"days","countNumber":14},"action":{"type":"expire"}}]}
+"#;
+
+#[test]
+fn a_retention_policy_is_put_shown_previewed_and_removed() {
+    let house = House::new();
+    house.offline("repo create team-a/app").succeeds();
+    house.offline_with_input("repo retention team-a/ put -", RULES).succeeds();
+    let server = house.serve();
+    assert_eq!(server.admin("repo retention team-a/ show").succeeds(), RULES);
+    assert_eq!(server.admin("repo retention team-a/app preview --format json").succeeds().trim(), "[]");
+    assert_eq!(
+        server.admin("repo retention team-a/ preview").fails(),
+        "asking what of team-a/ would expire: name one repository; a preview is of one"
+    );
+    server.admin("repo retention team-a/ rm").succeeds();
+    assert_eq!(
+        server.admin("repo retention team-a/app preview").fails(),
+        "asking what of team-a/app would expire: a retention policy for team-a/app does not exist"
+    );
+    assert_eq!(
+        server.admin_with_input("repo retention * put -", "{}").fails(),
+        "putting the retention policy of *: the retention policy is not one: missing field `rules` at line 1 \
+         column 2"
+    );
+}
+
+#[test]
+fn how_long_a_repository_keeps_untagged_images_is_set() {
+    let house = House::new();
+    house.offline("repo create team-a/app").succeeds();
+    house.offline("repo untagged team-a/app 14d").succeeds();
+    let wrong = "setting how long team-a/app keeps untagged images: \"long\" is no time to keep untagged images \
+                 for; write 14d, never or default";
+    assert_eq!(house.offline("repo untagged team-a/app long").fails(), wrong);
+    let server = house.serve();
+    server.admin("repo untagged team-a/app never").succeeds();
+    assert_eq!(server.admin("repo untagged team-a/app long").fails(), wrong);
+}

@@ -4,6 +4,7 @@ use conformance_tests::Repository;
 use conformance_tests::client::Ask;
 use conformance_tests::content::{Blob, Manifest};
 use reqwest::Method;
+use serde_json::json;
 
 use crate::support::Shared;
 
@@ -91,7 +92,55 @@ async fn what_a_delete_will_free_is_told_at_once() {
     assert_eq!(forecast().await, (Some(1), Some(2), Some(bytes)));
     // A day is left.
     let freed = shared.admin.basic(Method::POST, "/api/v1/gc?wait=true").answer().await.assert(200).json();
-    assert_eq!(freed, serde_json::json!({"manifests": 0, "blobs": 0, "bytes": 0}));
+    assert_eq!(freed, json!({"manifests": 0, "blobs": 0, "bytes": 0}));
     assert_eq!(forecast().await, (Some(1), Some(2), Some(bytes)));
     shared.admin.basic(Method::POST, "/api/v1/gc?wait=perhaps").answer().await.assert(400);
+}
+
+/// One rule of a retention policy.
+fn rules(selection: &serde_json::Value) -> serde_json::Value {
+    json!({"rules": [{"rulePriority": 7, "selection": selection, "action": {"type": "expire"}}]})
+}
+
+#[tokio::test]
+async fn a_preview_lists_what_would_expire_and_the_rule_that_chose_it() {
+    let shared = Shared::new();
+    let repository = shared.repository("retention").await;
+    let old = repository.push_image("v1", &Blob::new("old")).await;
+    repository.push_manifest("prod", &old).await;
+    repository.push_image("v2", &Blob::new("new")).await;
+    let keep_one = rules(&json!({"tagStatus": "tagged", "tagPrefixList": ["v"],
+        "countType": "imageCountMoreThan", "countNumber": 1}));
+    let preview = api(&repository, "/expiring");
+    shared.admin.basic(Method::POST, &preview).answer().await.assert(404);
+    let by_this =
+        shared.admin.basic(Method::POST, &preview).json(&keep_one).answer().await.assert(200).json();
+    let policy = format!("/api/v1/retention/{}", repository.name());
+    shared.admin.basic(Method::PUT, &policy).json(&keep_one).answer().await.assert(204);
+    let kept = shared.admin.basic(Method::GET, &policy).answer().await.assert(200);
+    assert_eq!(kept.json(), keep_one);
+    let by_that = shared.admin.basic(Method::POST, &preview).answer().await.assert(200).json();
+    assert_eq!(by_this, by_that);
+    assert_eq!(by_that.as_array().map(Vec::len), Some(1));
+    assert_eq!(by_that[0]["digest"], old.digest);
+    assert_eq!((&by_that[0]["tags"], &by_that[0]["kept_tags"]), (&json!(["v1"]), &json!(["prod"])));
+    assert_eq!((&by_that[0]["rule_priority"], &by_that[0]["scope"]), (&json!(7), &json!(repository.name())));
+    repository.get("/manifests/v1").await.assert(200);
+    shared.admin.basic(Method::DELETE, &policy).answer().await.assert(204);
+    shared.admin.basic(Method::GET, &policy).answer().await.assert(404);
+}
+
+#[tokio::test]
+async fn a_retention_policy_that_is_none_is_refused_with_what_is_wrong() {
+    let shared = Shared::new();
+    let repository = shared.repository("retention").await;
+    let policy = format!("/api/v1/retention/{}", repository.name());
+    let wrong = rules(&json!({"tagStatus": "tagged", "countType": "imageCountMoreThan", "countNumber": 1}));
+    let refused = shared.admin.basic(Method::PUT, &policy).json(&wrong).answer().await.assert(400).json();
+    assert_eq!(refused["detail"], "rule 7: tagStatus tagged needs either tagPatternList or tagPrefixList");
+    let any = rules(&json!({"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1}));
+    for (scope, status) in [("not-there", 404), ("UPPER", 400), ("a%2F%2F", 400)] {
+        let path = format!("/api/v1/retention/{scope}");
+        shared.admin.basic(Method::PUT, &path).json(&any).answer().await.assert(status);
+    }
 }

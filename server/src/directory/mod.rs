@@ -155,8 +155,18 @@ impl Directory {
         })
     }
 
+    /// The records beside the images.
+    pub(crate) const fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
     /// Somebody, now.
-    fn by(&self, actor: &Actor) -> By {
+    pub(crate) fn by(&self, actor: &Actor) -> By {
         By { actor: actor.clone(), at: (self.clock)() }
     }
 

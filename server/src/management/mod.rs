@@ -11,6 +11,7 @@ mod policies;
 mod problem;
 mod repositories;
 mod request;
+mod retention;
 mod signing_keys;
 mod undelete;
 mod users;
@@ -48,11 +49,15 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(repositories::show, repositories::remove))
         .routes(routes!(repositories::show_policy, repositories::put_policy, repositories::remove_policy))
         .routes(routes!(repositories::publish, repositories::unpublish))
+        .routes(routes!(repositories::keep_untagged))
+        .routes(routes!(retention::list))
+        .routes(routes!(retention::show, retention::put, retention::remove))
+        .routes(routes!(retention::preview))
         .routes(routes!(explain::explain))
         .routes(routes!(audit::list))
         .routes(routes!(signing_keys::list, signing_keys::rotate))
-        .routes(routes!(undelete::list, undelete::bring_back))
-        .routes(routes!(undelete::bring_back_repository))
+        .routes(routes!(undelete::list, undelete::bring_back_repository))
+        .routes(routes!(undelete::bring_back))
         .routes(routes!(undelete::history))
         .routes(routes!(gc::collect))
         .routes(routes!(gc::forecast))

@@ -22,6 +22,7 @@ pub(crate) mod records;
 pub(crate) mod referrers;
 pub(crate) mod refresh_tokens;
 pub(crate) mod repositories;
+pub(crate) mod retention;
 pub(crate) mod reviews;
 pub(crate) mod settings;
 pub(crate) mod signing_keys;

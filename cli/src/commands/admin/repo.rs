@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use berth_oci::{RepositoryName, TagPattern};
-use berth_server::{Directory, Images, NewRepository, Repository, TagMutability, Usage};
+use berth_server::{Directory, Images, NewRepository, Repository, TagMutability, Usage, parse_keep_untagged};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Format, FormatArgs, Target, policy, table, undelete};
+use super::{Format, FormatArgs, Target, policy, retention, table, undelete};
 use crate::failure::Failure;
 use crate::output;
 use crate::units;
@@ -64,6 +64,19 @@ enum Command {
     /// How many bytes repositories hold, alone and together with others
     #[command(after_help = "Example:\n  berth admin repo usage")]
     Usage(FormatArgs),
+    /// Rules by which images expire
+    #[command(after_help = "Examples:
+  berth admin repo retention team-a/app preview rules.json
+  berth admin repo retention team-a/app put rules.json
+  berth admin repo retention team-a/ show     # the rules for all repositories that begin so")]
+    Retention(retention::RetentionArgs),
+    /// Say how long images are kept that have no tag
+    #[command(after_help = "Example:\n  berth admin repo untagged team-a/app 14d")]
+    Untagged {
+        name: RepositoryName,
+        /// A time such as 14d; 'never' goes; 'default' is as the server is configured
+        keep: String,
+    },
     /// Let everyone pull from a repository, also without a login
     #[command(after_help = "Example:\n  berth admin repo public team-a/app")]
     Public {
@@ -147,6 +160,8 @@ impl RepoArgs {
             Command::Undelete(args) => args.run(target).await,
             Command::History(args) => args.run(target).await,
             Command::Usage(format) => print_usage(target, *format).await,
+            Command::Retention(args) => args.run(target).await,
+            Command::Untagged { name, keep } => keep_untagged(target, name, keep).await,
             Command::Public { name, off: false } => publish(target, name).await,
             Command::Public { name, off: true } => unpublish(target, name).await,
         }
@@ -256,6 +271,21 @@ impl PolicyCommand {
                     }
                 }
             }
+        }
+    }
+}
+
+async fn keep_untagged(target: &Target, name: &RepositoryName, keep: &str) -> Result<(), Failure> {
+    let tried = format!("setting how long {name} keeps untagged images");
+    match target {
+        Target::Remote(remote) => {
+            let (path, body) = (format!("{}/untagged", path(name)), json!({"keep": keep}));
+            remote.tell(&tried, Method::PUT, &path, Some(&body)).await
+        }
+        Target::Offline(offline) => {
+            let keep = parse_keep_untagged(keep).map_err(|error| Failure::new(&tried, error))?;
+            let kept = offline.directory().keep_untagged(name, keep, offline.actor()).await;
+            kept.map_err(|error| Failure::new(&tried, error))
         }
     }
 }

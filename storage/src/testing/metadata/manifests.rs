@@ -7,6 +7,7 @@ use berth_oci::{Content, Descriptor, Digest, Manifest, MediaType};
 use serde_json::json;
 
 use super::{House, Make, name, reference};
+use crate::registry::pulls::LastPull;
 use crate::testing::{Image, OCI_EMPTY, artifact, digest_of, image, index, push_blob, push_image, rows};
 use crate::{Actor, Change, Creation, Error, PushedManifest, Sparse, StoredManifest};
 
@@ -74,6 +75,7 @@ pub async fn a_manifest_is_found_by_its_digest_and_its_tags_as_it_was_pushed(mak
             media_type: MediaType::OCI_MANIFEST,
             content: image.content.clone(),
             review_after: None,
+            last_pull: LastPull::new(None),
         };
         // Once from the database, once from whatever was kept of it.
         for _ in 0..2 {

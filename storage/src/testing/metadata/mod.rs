@@ -11,6 +11,7 @@ pub mod listings;
 pub mod manifests;
 pub mod policies;
 pub mod records;
+pub mod retention;
 pub mod settings;
 pub mod units;
 pub mod uploads;
@@ -182,6 +183,16 @@ macro_rules! metadata_suite {
             a_deleted_manifest_leaves_its_row_and_its_edges
             a_deleted_manifest_comes_back_when_it_is_pushed_again
             deleting_what_is_not_there_says_so
+        }
+        $crate::stamp_clauses! { $make, metadata::retention:
+            rules_are_kept_by_scope_and_go_with_their_repository
+            images_are_listed_from_the_last_push_on_without_children_and_referrers
+            an_expired_tag_leaves_its_siblings
+            an_image_whose_last_tag_expired_goes_and_can_come_back
+            an_image_that_was_pushed_again_does_not_expire
+            a_child_of_an_index_outlives_its_own_tag
+            a_repository_may_keep_untagged_images_as_long_as_it_likes
+            pulls_are_written_down_together
         }
         $crate::stamp_clauses! { $make, metadata::collection:
             a_blob_that_nothing_names_goes_a_day_after_its_push
