@@ -40,6 +40,6 @@ pub use directory::{
 pub use error::Error;
 pub use management::{AcceptedRestore, ChangePassword, Collected, NewAccessKey};
 pub use migrate::migrate;
-pub use retention::{Expiring, Scope, parse_keep_untagged};
+pub use retention::{Expiring, Gone, Scope, parse_keep_untagged};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Purpose, Store};

@@ -34,7 +34,8 @@ fn what_was_never_there_does_not_come_back() {
     assert_eq!(house.offline("repo undelete team-a/app --list --format json").succeeds().trim(), "[]");
     assert_eq!(
         house.offline("repo undelete team-a/app v1").fails(),
-        "bringing back v1 of team-a/app: a deleted v1 in team-a/app that is not collected yet does not exist"
+        "bringing back v1 of team-a/app: something deleted under v1 in team-a/app that is not collected yet does \
+         not exist"
     );
     assert_eq!(
         house.offline("repo history team-b/app v1").fails(),
@@ -61,7 +62,11 @@ fn a_retention_policy_is_put_shown_previewed_and_removed() {
     assert_eq!(server.admin("repo retention team-a/app preview --format json").succeeds().trim(), "[]");
     assert_eq!(
         server.admin("repo retention team-a/ preview").fails(),
-        "asking what of team-a/ would expire: name one repository; a preview is of one"
+        "asking what of team-a/ would expire: name one repository; that is done one by one"
+    );
+    assert_eq!(
+        server.admin("repo retention team-a/app apply").succeeds().trim(),
+        "0 tags expired, and 0 images with their last one"
     );
     server.admin("repo retention team-a/ rm").succeeds();
     assert_eq!(

@@ -126,6 +126,10 @@ async fn a_preview_lists_what_would_expire_and_the_rule_that_chose_it() {
     assert_eq!((&by_that[0]["tags"], &by_that[0]["kept_tags"]), (&json!(["v1"]), &json!(["prod"])));
     assert_eq!((&by_that[0]["rule_priority"], &by_that[0]["scope"]), (&json!(7), &json!(repository.name())));
     repository.get("/manifests/v1").await.assert(200);
+    let gone = shared.admin.basic(Method::DELETE, &preview).answer().await.assert(200).json();
+    assert_eq!(gone, json!({"tags": 1, "images": 0}));
+    repository.get("/manifests/v1").await.assert(404);
+    assert_eq!(repository.get("/manifests/prod").await.assert(200).body, old.bytes);
     shared.admin.basic(Method::DELETE, &policy).answer().await.assert(204);
     shared.admin.basic(Method::GET, &policy).answer().await.assert(404);
 }

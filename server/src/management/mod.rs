@@ -52,7 +52,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(repositories::keep_untagged))
         .routes(routes!(retention::list))
         .routes(routes!(retention::show, retention::put, retention::remove))
-        .routes(routes!(retention::preview))
+        .routes(routes!(retention::preview, retention::expire))
         .routes(routes!(explain::explain))
         .routes(routes!(audit::list))
         .routes(routes!(signing_keys::list, signing_keys::rotate))

@@ -12,7 +12,7 @@ use http::header::CONTENT_TYPE;
 use super::problem::Problem;
 use super::request::Manager;
 use crate::error::Error;
-use crate::retention::Expiring;
+use crate::retention::{Expiring, Gone};
 use crate::state::App;
 
 /// The scopes that have a retention policy.
@@ -102,6 +102,23 @@ pub(crate) async fn preview(
     let document = text(document)?;
     let document = (!document.is_empty()).then_some(&*document);
     Ok(Json(app.directory.expiring(&name.parse()?, document).await?))
+}
+
+/// Lets expire now what the policy in force chooses, instead of within the hour.
+#[utoipa::path(
+    delete, path = "/repositories/{name}/expiring", operation_id = "apply_retention", tag = "retention",
+    params(("name" = String, Path, description = "The repository's name, whose slashes are percent-encoded")),
+    responses(
+        (status = 200, body = Gone, description = "What went"),
+        (status = 404, description = "There is no such repository, or no policy for it"),
+    ),
+)]
+pub(crate) async fn expire(
+    _: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<Gone>, Problem> {
+    Ok(Json(app.directory.expire_now(&name.parse()?).await?))
 }
 
 fn text(document: Result<String, StringRejection>) -> Result<String, Error> {

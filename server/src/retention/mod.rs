@@ -104,6 +104,16 @@ pub fn parse_keep_untagged(text: &str) -> Result<KeepUntagged, Error> {
     })
 }
 
+/// What went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Expired)]
+pub struct Gone {
+    /// Tags.
+    pub tags: u64,
+    /// Images.
+    pub images: u64,
+}
+
 /// Rules that are in force, and for what.
 struct Rules {
     scope: String,
@@ -188,11 +198,7 @@ impl Directory {
             Some(document) => {
                 Rules { scope: name.to_string(), rules: document::parse(document).map_err(refused)? }
             }
-            None => {
-                let records = self.records().retentions().await?;
-                let missing = || berth_storage::Error::Missing(format!("a retention policy for {name}"));
-                read(in_force(&records, name).ok_or_else(missing)?)?
-            }
+            None => read(&self.retention_for(name).await?)?,
         };
         let (mut expiring, mut choosing) = (Vec::new(), self.choose(name, &rules));
         while let Some(page) = choosing.next(self.records()).await? {
@@ -209,6 +215,22 @@ impl Directory {
             }));
         }
         Ok(expiring)
+    }
+
+    /// The rules in force for a repository.
+    async fn retention_for(&self, name: &RepositoryName) -> Result<RetentionRecord, Error> {
+        let records = self.records().retentions().await?;
+        let missing = || berth_storage::Error::Missing(format!("a retention policy for {name}"));
+        Ok(in_force(&records, name).ok_or_else(missing)?.clone())
+    }
+
+    /// Ends now what the rules in force choose in one repository.
+    ///
+    /// # Errors
+    /// When there is no such repository, or no rule for it.
+    pub async fn expire_now(&self, name: &RepositoryName) -> Result<Gone, Error> {
+        let Expired { tags, images } = self.expire_in(name, &self.retention_for(name).await?).await?;
+        Ok(Gone { tags, images })
     }
 
     /// Ends what rules choose in all repositories that they are about.

@@ -1,7 +1,7 @@
 -- Rules by which images expire. scope: a repository's name, a prefix that ends in a slash, or '*' for all.
 CREATE TABLE retention (
     scope    TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    document TEXT NOT NULL
+    document TEXT COLLATE "C" NOT NULL
 );
 
 -- Rules look at images from the last pushed one on.

@@ -94,7 +94,11 @@ pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t,
             Some(row) => row.text(0)? == manifest.media_type.as_str() && row.int_or_null(1)?.is_none(),
             None => false,
         };
-        if !here {
+        if here {
+            // Retention goes by the last push, so that an old image under a new tag is a new one.
+            let sql = "UPDATE manifests SET pushed_at = $3 WHERE repository_id = $1 AND digest = $2";
+            tx.run(sql, args![&repository, digest, *now]).await?;
+        } else {
             insert(tx, &repository, put).await?;
             tx.changed(Change::Reference(name.clone(), digest.as_str().to_owned()));
         }

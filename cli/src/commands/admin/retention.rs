@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use berth_oci::RepositoryName;
-use berth_server::{Expiring, Scope};
+use berth_server::{Expiring, Gone, Scope};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
-use super::{FormatArgs, Target, policy, repo, table};
+use super::{Format, FormatArgs, Target, policy, repo, table};
 use crate::failure::Failure;
 use crate::output;
 
@@ -34,6 +34,9 @@ enum Command {
     /// Take it away
     #[command(after_help = "Example:\n  berth admin repo retention team-a/app rm")]
     Rm,
+    /// Let expire now what its rules choose, instead of within the hour
+    #[command(after_help = "Example:\n  berth admin repo retention team-a/app apply")]
+    Apply(FormatArgs),
     /// List what would expire now, and by which rule; nothing is changed
     #[command(after_help = "Examples:
   berth admin repo retention team-a/app preview               # by the policy in force
@@ -78,15 +81,49 @@ impl RetentionArgs {
                     }
                 }
             }
+            Command::Apply(format) => {
+                let tried = format!("letting images of {scope} expire");
+                apply(target, one(scope, &tried)?, *format, &tried).await
+            }
             Command::Preview { file, format } => {
                 let tried = format!("asking what of {scope} would expire");
-                let Scope::Repository(name) = scope else {
-                    return Err(Failure::new(&tried, "name one repository; a preview is of one"));
-                };
+                let name = one(scope, &tried)?;
                 preview(target, name, file.as_deref(), *format, &tried).await
             }
         }
     }
+}
+
+/// The one repository that a scope is.
+fn one<'s>(scope: &'s Scope, tried: &str) -> Result<&'s RepositoryName, Failure> {
+    match scope {
+        Scope::Repository(name) => Ok(name),
+        Scope::All | Scope::Prefix(_) => {
+            Err(Failure::new(tried, "name one repository; that is done one by one"))
+        }
+    }
+}
+
+async fn apply(
+    target: &Target,
+    name: &RepositoryName,
+    FormatArgs { format }: FormatArgs,
+    tried: &str,
+) -> Result<(), Failure> {
+    let gone = match target {
+        Target::Remote(remote) => {
+            let path = format!("{}/expiring", repo::path(name));
+            remote.ask::<Gone>(tried, Method::DELETE, &path, &()).await?
+        }
+        Target::Offline(offline) => {
+            let gone = offline.directory().expire_now(name).await;
+            gone.map_err(|error| Failure::new(tried, error))?
+        }
+    };
+    if format != Format::Table {
+        return table::print_one(&gone);
+    }
+    output::result(format!("{} tags expired, and {} images with their last one", gone.tags, gone.images))
 }
 
 fn read(tried: &str, file: &Path) -> Result<String, Failure> {

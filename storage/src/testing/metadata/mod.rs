@@ -173,7 +173,7 @@ macro_rules! metadata_suite {
             a_subject_that_comes_later_is_linked
             a_foreign_layer_may_be_absent
             a_layer_that_is_named_twice_is_one_edge
-            pushing_the_same_again_changes_nothing
+            pushing_the_same_again_changes_only_when_it_was_pushed
             a_manifest_pushed_again_as_another_type_is_so_under_every_tag
             a_moved_tag_names_the_new_manifest_and_leaves_the_old
             every_move_of_a_tag_is_written_down

@@ -63,6 +63,7 @@ pub async fn images_are_listed_from_the_last_push_on_without_children_and_referr
     let tagged_child = house.pushes("app", &["tagged child"], &["child"]).await;
     house.clock.advance(DAY);
     let all = index(&[child.descriptor(), tagged_child.descriptor()]);
+    house.pushes_blob("app", "{}").await;
     house.puts("app", &all, &["all"]).await;
     let signature = artifact(&first.descriptor(), "application/signature", "one");
     house.puts("app", &signature, &["sig"]).await;
