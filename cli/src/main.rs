@@ -4,12 +4,13 @@
 
 mod args;
 mod commands;
-mod connection;
-mod credentials;
 mod failure;
-mod login_check;
+mod format;
+mod layer_progress;
+mod local;
 mod output;
-mod registry_address;
+mod own_users;
+mod units;
 
 use std::process::ExitCode;
 
@@ -17,8 +18,22 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     set_up_the_allocator();
+    if let Err(wrong) = own_users::enter_if_child() {
+        output::note(format_args!("berth: starting: {wrong}"));
+        return ExitCode::FAILURE;
+    }
     // Wrong usage ends here, with clap's message and exit code 2.
     let args = args::Args::parse();
+    if args.command.makes_files_of_others() {
+        match own_users::run_inside(local::data_folder()) {
+            Ok(None) => {}
+            Ok(Some(code)) => return code,
+            Err(wrong) => {
+                output::note(format_args!("berth: starting: {wrong}"));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
     match commands::run(args.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

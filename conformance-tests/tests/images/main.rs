@@ -1,0 +1,5 @@
+//! A machine's own images, through the built binary: `berth pull`, `push`, `images` and their like.
+
+mod commands;
+mod interrupted;
+mod support;
