@@ -50,7 +50,7 @@ impl WantedPlatform {
     }
 
     /// Whether an image's configuration says that it runs there.
-    pub(crate) fn is_of(&self, config: &ImageConfig) -> bool {
+    pub fn is_of(&self, config: &ImageConfig) -> bool {
         config.os == self.os && known(&config.architecture).0 == self.architecture
     }
 }

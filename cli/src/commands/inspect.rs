@@ -4,11 +4,12 @@ use berth_images::{Image, LocalImages};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::containers;
 use crate::failure::Failure;
 use crate::format;
 use crate::local::DataArgs;
 
-/// Show all that is known of images, in docker's words
+/// Show all that is known of containers and images, in docker's words
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   berth inspect 127.0.0.1:5000/team/app
@@ -21,17 +22,26 @@ pub(crate) struct Inspect {
     #[command(flatten)]
     data: DataArgs,
 
-    /// The images, by name, id or the beginning of one
-    #[arg(value_name = "REF", required = true)]
+    /// The containers and images, by name, id or the beginning of one
+    #[arg(value_name = "REF|CONTAINER", required = true)]
     references: Vec<String>,
 }
 
 impl Inspect {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let images = self.data.images()?;
+        let (images, containers) = (self.data.images()?, containers::open(&self.data)?);
         let mut documents = Vec::new();
         let mut missing = None;
         for reference in &self.references {
+            // As docker does: of two that are called the same, the container is meant.
+            let container = containers.find(reference).ok();
+            if let Some((container, state)) = container.and_then(|container| {
+                let state = container.state().ok()?;
+                Some((container, state))
+            }) {
+                documents.push(containers::inspect::document(&container, &state));
+                continue;
+            }
             match images.get(reference) {
                 Ok(image) => documents.push(document(&images, &image)),
                 Err(error) => {

@@ -103,7 +103,7 @@ impl LocalImages {
         for record in &catalog.images {
             self.need_image(&record.manifest, &mut needed);
         }
-        for (folder, is_lease) in [("leases", true), ("containers", false)] {
+        for (folder, is_lease) in [("leases", true), ("held", false)] {
             for entry in entries(&self.path(folder))? {
                 let path = entry.path();
                 let reading = || format!("reading {}", path.display());

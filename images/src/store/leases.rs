@@ -70,23 +70,24 @@ impl LocalImages {
         Ok(LayersInUse { lower, _lease: lease })
     }
 
-    /// Keeps an image as long as the container `container` exists. `container` is a name of a file.
+    /// Keeps an image as long as the container `container` exists, by a file that is to go with it. `container`
+    /// is a name of a file.
     ///
     /// # Errors
     /// When the image has been removed meanwhile, or the note can't be written.
-    pub fn hold(&self, image: &Image, container: &str) -> Result<()> {
+    pub fn hold(&self, image: &Image, container: &str) -> Result<PathBuf> {
         let _deciding = self.decide()?;
         if !self.has_blob(&image.manifest_digest, image.manifest_size) {
             return Err(Error::NoSuchImage(image.id.to_string()));
         }
         let roots = Roots { manifest: Some(image.manifest_digest.clone()), ..Roots::default() };
-        let path = self.path("containers").join(container);
+        let path = self.path("held").join(container);
         let writing = || format!("writing {}", path.display());
         let text = serde_json::to_vec(&roots).map_err(std::io::Error::from).doing(writing)?;
         let file = tempfile::NamedTempFile::new_in(self.path("tmp")).doing(writing)?;
         file.as_file().write_all(&text).doing(writing)?;
         file.persist(&path).map_err(|error| error.error).doing(writing)?;
-        Ok(())
+        Ok(path)
     }
 
     /// Lets go what [`hold`](Self::hold) kept for a container; one that holds nothing is no error.
@@ -94,7 +95,7 @@ impl LocalImages {
     /// # Errors
     /// When the note can't be removed.
     pub fn release(&self, container: &str) -> Result<()> {
-        let path = self.path("containers").join(container);
+        let path = self.path("held").join(container);
         match fs::remove_file(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             removed => removed.doing(|| format!("removing {}", path.display())),

@@ -50,7 +50,7 @@ impl LocalImages {
     /// # Errors
     /// When the folders can't be made.
     pub fn open(root: &Path) -> Result<Self> {
-        for folder in ["blobs", "layers", "chains", "partial", "tmp", "leases", "containers", "locks"] {
+        for folder in ["blobs", "layers", "chains", "partial", "tmp", "leases", "held", "locks"] {
             let folder = root.join(folder);
             fs::DirBuilder::new()
                 .recursive(true)

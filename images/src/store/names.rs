@@ -124,7 +124,7 @@ impl LocalImages {
         if force == Force::Yes {
             return Ok(());
         }
-        let folder = self.path("containers");
+        let folder = self.path("held");
         let reading = || format!("reading {}", folder.display());
         for entry in fs::read_dir(&folder).doing(reading)? {
             let entry = entry.doing(reading)?;
