@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -14,7 +14,7 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use berth_oci::Reference;
-use berth_server::config::{Config, Flags, MetadataUrl};
+use berth_server::config::{BlobsConfig, Config, Flags, MetadataUrl};
 use berth_server::front_door::{self, FrontDoor};
 use berth_server::logging::{self, Colour};
 use berth_server::metrics::Metrics;
@@ -65,7 +65,10 @@ async fn serve(config: &Config) -> Result<()> {
     let listener = front_door::bind(config.listen).await?;
     let _locked = DataFolder::open(&config.data)?;
     let budget = BufferBudget::new(usize::try_from(config.limits.read_buffer_budget)?);
-    let blobs = LocalBlobStore::open(&config.blobs.path, budget, metrics.clone())?;
+    let BlobsConfig::Local { path } = &config.blobs else {
+        bail!("the open door keeps its blobs in a folder")
+    };
+    let blobs = LocalBlobStore::open(path, budget, metrics.clone())?;
     let options = RegistryOptions {
         uploads_expire_after: config.uploads.expire_after,
         manifest_cache_bytes: 32 << 20,
@@ -75,7 +78,9 @@ async fn serve(config: &Config) -> Result<()> {
         observer: Arc::new(|_| {}),
         telemetry: metrics.clone(),
     };
-    let MetadataUrl::Sqlite(database) = &config.metadata.url;
+    let MetadataUrl::Sqlite(database) = &config.metadata.url else {
+        bail!("the open door keeps its names in a file")
+    };
     let registry = Registry::open_sqlite(database, blobs, options).await.context("opening the registry")?;
     let version = HeaderName::from_static("docker-distribution-api-version");
     let router: Router = Router::new()

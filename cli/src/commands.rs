@@ -5,6 +5,7 @@ mod attach;
 mod completions;
 mod create;
 mod exec;
+mod healthcheck;
 mod history;
 mod images;
 mod inspect;
@@ -69,6 +70,7 @@ pub(crate) enum Command {
     Attach(attach::Attach),
     Login(login::Login),
     Logout(logout::Logout),
+    Healthcheck(healthcheck::Healthcheck),
     Version(version::Version),
     Completions(completions::Completions),
     Man(man::Man),
@@ -113,6 +115,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Logs(logs) => logs.run(),
         Command::Login(login) => login.run(),
         Command::Logout(logout) => logout.run(),
+        Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Version(version) => version.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

@@ -4,6 +4,7 @@
 
 mod args;
 mod commands;
+mod configuration;
 mod containers;
 mod failure;
 mod format;

@@ -58,6 +58,12 @@ impl Client {
         Self { http, url, authority, credentials, tokens: Mutex::default() }
     }
 
+    /// A client of the administrator of the server at this URL.
+    pub fn of_admin_at(url: &str) -> Self {
+        let credentials = ("admin".to_owned(), crate::ADMIN_PASSWORD.to_owned());
+        Self::new(url.to_owned(), None, Some(credentials))
+    }
+
     /// The same client and its tokens, with new connections: those to a server that was killed are dead.
     #[must_use]
     pub fn reconnected(&self) -> Self {

@@ -5,16 +5,22 @@
 //! is written in `tests/`. It depends on no crate of Berth's, so that nothing here can agree with the server
 //! by sharing its mistakes.
 
+pub mod bad_line;
 pub mod binary;
 pub mod client;
 pub mod content;
 pub mod engines;
 pub mod layout;
 pub mod program;
+pub mod replicas;
 pub mod rootfs;
+pub mod s3_server;
 pub mod server;
+pub mod stores;
 pub mod tls;
 
 pub use client::{Answer, Client, Repository};
 pub use program::{Outcome, Program};
+pub use s3_server::S3Server;
 pub use server::{ADMIN_PASSWORD, Berth, Options};
+pub use stores::{Blobs, Metadata, Stores};

@@ -38,6 +38,33 @@ pub fn busybox() -> PathBuf {
     .join("rootfs.tar")
 }
 
+/// What a program that is linked to Debian's C library and speaks TLS needs beside itself, as a tar: about 4 MB.
+pub fn c_library() -> PathBuf {
+    kept("c-library-1", "rootfs.tar", |folder| {
+        let root = folder.join("root");
+        fs::create_dir(&root).expect("making a folder");
+        for package in ["libc6", "ca-certificates"] {
+            Program::new("apt-get").args(["download", "-q", package]).current_dir(folder).succeeds();
+            let file = fs::read_dir(folder)
+                .expect("listing a folder")
+                .flatten()
+                .find(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{package}_")));
+            let file = file.expect("apt-get has brought the package").path();
+            Program::new("dpkg-deb").arg("-x").arg(file).arg(&root).succeeds();
+        }
+        let certificates = root.join("etc/ssl/certs");
+        fs::create_dir_all(&certificates).expect("making a folder");
+        fs::copy("/etc/ssl/certs/ca-certificates.crt", certificates.join("ca-certificates.crt"))
+            .expect("copying the machine's certificates");
+        let left_out =
+            ["usr/share", "usr/sbin", "usr/lib/x86_64-linux-gnu/gconv", "usr/lib/x86_64-linux-gnu/audit"];
+        let left_out = left_out.map(|path| format!("--exclude=./{path}"));
+        let what: Vec<&str> = left_out.iter().map(String::as_str).chain(["."]).collect();
+        pack(folder, &root, "rootfs.tar", &what);
+    })
+    .join("rootfs.tar")
+}
+
 /// A small Debian system in three layers, as tars, more than 100 MB in all.
 pub fn debian() -> Vec<PathBuf> {
     let folder = kept("debian-1", "rest.tar", |folder| {

@@ -10,6 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use wait_timeout::ChildExt;
 
+use crate::s3_server::S3Server;
+use crate::stores::{Blobs, Stores};
 use crate::tls::Certificate;
 use crate::{Client, Program, binary};
 
@@ -26,6 +28,7 @@ pub struct Options {
     data: Option<PathBuf>,
     certificate: Option<Certificate>,
     ipv6: bool,
+    stores: Option<Stores>,
 }
 
 /// A running server, killed when dropped. Its log is shown when the test fails.
@@ -37,6 +40,7 @@ pub struct Berth {
     config: PathBuf,
     folder: TempDir,
     ready_at: &'static str,
+    s3: Option<S3Server>,
 }
 
 impl Options {
@@ -59,6 +63,13 @@ impl Options {
     #[must_use]
     pub fn tls(mut self, certificate: Certificate) -> Self {
         self.certificate = Some(certificate);
+        self
+    }
+
+    /// Keeps what it is given there, whatever the environment asks for.
+    #[must_use]
+    pub fn stores(mut self, stores: Stores) -> Self {
+        self.stores = Some(stores);
         self
     }
 
@@ -85,12 +96,19 @@ impl Options {
             let pem = std::fs::read(&files.authority).expect("reading the authority's certificate");
             reqwest::Certificate::from_pem(&pem).expect("a certificate")
         });
+        let data = self.data.unwrap_or_else(|| folder.path().join("data"));
+        let stores = self.stores.unwrap_or_else(Stores::of_environment);
+        let s3 = match stores.blobs {
+            Blobs::Local => None,
+            Blobs::S3 => Some(S3Server::start(folder.path())),
+        };
+        self.config.push_str(&s3.as_ref().map(S3Server::config).unwrap_or_default());
+        self.config.push_str(&stores.metadata.config(&data));
         let config = folder.path().join("berth.toml");
         std::fs::write(&config, self.config).expect("writing the config");
-        let data = self.data.unwrap_or_else(|| folder.path().join("data"));
         let address = free_address(if self.ipv6 { "[::1]:0" } else { "127.0.0.1:0" });
         let child = spawn(&config, &data, address, folder.path());
-        let mut berth = Berth { child, address, authority, data, config, folder, ready_at: path };
+        let mut berth = Berth { child, address, authority, data, config, folder, ready_at: path, s3 };
         berth.await_ready();
         berth
     }
@@ -128,6 +146,11 @@ impl Berth {
     /// A reference to something on this server, as clients write it.
     pub fn reference(&self, rest: &str) -> String {
         format!("{}/{rest}", self.address)
+    }
+
+    /// The S3 server that it keeps its blobs on, if it does.
+    pub fn s3(&self) -> Option<&S3Server> {
+        self.s3.as_ref()
     }
 
     /// Its data folder.

@@ -28,6 +28,6 @@ pub use reference::{ImageReference, InvalidReference};
 pub use registry::address::{RegistryAddress, Scheme};
 pub use registry::authorization::{Refused, check as check_login};
 pub use registry::client::Registry;
-pub use registry::connection::{Certificates, Connection, Reach, Transport};
+pub use registry::connection::{Certificates, Connection, Reach, Transport, root_cause};
 pub use save::save;
 pub use store::{Force, Image, ImageSummary, LayersInUse, LocalImages, Removed};

@@ -110,6 +110,10 @@ impl Manifest {
         // *Listing Referrers*); an index without one has none.
         let config_type = || raw.config.as_ref().map(|config| config.media_type.as_str().to_owned());
         let artifact_type = raw.artifact_type.filter(|kind| !kind.is_empty()).or_else(config_type);
+        // No media type has any (RFC 6838), and not every database keeps them.
+        if artifact_type.as_ref().is_some_and(|kind| kind.contains(char::is_control)) {
+            return invalid("'artifactType' holds a control character".to_owned());
+        }
         Ok(Self { media_type, content, subject: raw.subject, artifact_type, annotations: raw.annotations })
     }
 }
@@ -138,6 +142,9 @@ mod tests {
         let named = format!(r#"{{"schemaVersion":2,"artifactType":"a/b","config":{EMPTY},"layers":[]}}"#);
         let manifest = Manifest::parse(None, named.as_bytes()).unwrap();
         assert_eq!(manifest.artifact_type.as_deref(), Some("a/b"));
+        let wrong =
+            format!(r#"{{"schemaVersion":2,"artifactType":"a\u0000b","config":{EMPTY},"layers":[]}}"#);
+        assert!(Manifest::parse(Some(MediaType::OCI_MANIFEST.as_str()), wrong.as_bytes()).is_err());
     }
 
     #[test]

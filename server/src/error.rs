@@ -78,6 +78,18 @@ pub enum Error {
     /// The key under which the store's secrets were sealed is gone.
     #[error("the master key {} is gone; this store's secrets are sealed under it, so restore it", .0.display())]
     MasterKeyLost(PathBuf),
+    /// The store's master key is another machine's.
+    #[error(
+        "the secrets in {0} are sealed under a master key that is not here; copy registry/master-key from the \
+         data folder of the first server, or name the file with [auth] master_key_file"
+    )]
+    MasterKeyElsewhere(String),
+    /// Blobs on another machine's disk belong to the same database.
+    #[error(
+        "the blobs of this database are on the disk of another berth ({0}); stop that one, or keep blobs where \
+         all can reach them"
+    )]
+    BlobsElsewhere(String),
     /// Cryptography failed.
     #[error(transparent)]
     Crypto(#[from] berth_auth::Fault),
@@ -122,9 +134,11 @@ impl Error {
             Self::RangeNotSatisfiable(_) => (S::RANGE_NOT_SATISFIABLE, C::SizeInvalid),
             Self::NoSuchPath => (S::NOT_FOUND, C::Unsupported),
             Self::MethodNotAllowed | Self::DeleteDisabled => (S::METHOD_NOT_ALLOWED, C::Unsupported),
-            Self::WrongMasterKey | Self::MasterKeyLost(_) | Self::Crypto(_) => {
-                (S::INTERNAL_SERVER_ERROR, C::Unknown)
-            }
+            Self::WrongMasterKey
+            | Self::MasterKeyLost(_)
+            | Self::MasterKeyElsewhere(_)
+            | Self::BlobsElsewhere(_)
+            | Self::Crypto(_) => (S::INTERNAL_SERVER_ERROR, C::Unknown),
         }
     }
 }
@@ -148,6 +162,7 @@ fn storage_status(error: &berth_storage::Error) -> (StatusCode, ErrorCode) {
         E::UploadBusy => (S::CONFLICT, C::BlobUploadInvalid),
         E::ChunkOutOfOrder { .. } => (S::RANGE_NOT_SATISFIABLE, C::BlobUploadInvalid),
         E::LengthMismatch { .. } => (S::BAD_REQUEST, C::SizeInvalid),
+        E::BlobTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, C::SizeInvalid),
         E::DigestMismatch { .. } => (S::BAD_REQUEST, C::DigestInvalid),
         E::BodyBroken { .. } => (S::BAD_REQUEST, C::BlobUploadInvalid),
         // ECR's message; the specification has no code for it.
@@ -156,6 +171,7 @@ fn storage_status(error: &berth_storage::Error) -> (StatusCode, ErrorCode) {
         E::Missing(_) => (S::NOT_FOUND, C::Unsupported),
         E::Fault(fault) => match fault.kind() {
             FaultKind::Full => (S::INSUFFICIENT_STORAGE, C::Unknown),
+            FaultKind::Unavailable => (S::SERVICE_UNAVAILABLE, C::Unknown),
             FaultKind::Other => (S::INTERNAL_SERVER_ERROR, C::Unknown),
         },
     }
@@ -215,6 +231,7 @@ pub(crate) fn hide_cause(response: Response, request: Option<&RequestId>) -> Res
     let status = response.status();
     let what = match status {
         StatusCode::INSUFFICIENT_STORAGE => "the registry's disk is full; an administrator must make room",
+        StatusCode::SERVICE_UNAVAILABLE => "the registry's database does not answer now; try again",
         _ => "the registry failed; an administrator finds the cause in its log",
     };
     let ToldBy(told) = response.extensions().get().copied().unwrap_or(ToldBy(told));

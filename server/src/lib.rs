@@ -3,15 +3,19 @@
 
 mod access;
 mod api;
+mod blob_lease;
+mod blobs;
 mod circumstances;
 pub mod config;
 mod directory;
 mod early_refusal;
+mod epoch;
 mod error;
 pub mod front_door;
 pub mod logging;
 mod management;
 pub mod metrics;
+mod migrate;
 pub mod observe;
 pub mod pack_names;
 mod probes;
@@ -23,12 +27,15 @@ mod state;
 mod store;
 mod token;
 
-pub use berth_storage::{Actor, AuditPage, Images, NewRepository, TagMutability, Timestamp};
+pub use berth_storage::{
+    Actor, AuditPage, Images, Migrated, NewRepository, Progress, TagMutability, Timestamp,
+};
 pub use directory::{
     AccessKey, AttachedPolicy, AuditEntry, Directory, Explanation, Group, Holder, ListPage, MadeAccessKey,
     NewUser, PageRequest, Policy, Repository, SigningKeyInfo, User,
 };
 pub use error::Error;
-pub use management::{ChangePassword, NewAccessKey};
+pub use management::{AcceptedRestore, ChangePassword, NewAccessKey};
+pub use migrate::migrate;
 pub use serve::{Server, StartError};
-pub use store::{FirstAdmin, Store};
+pub use store::{FirstAdmin, Purpose, Store};

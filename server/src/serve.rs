@@ -12,6 +12,7 @@ use tower::Layer;
 use tower::util::MapResponseLayer;
 use tracing::{info, warn};
 
+use crate::blob_lease::BlobLease;
 use crate::config::Config;
 use crate::directory::Tended;
 use crate::error::Error;
@@ -20,8 +21,8 @@ use crate::metrics::Metrics;
 use crate::observe::ObserveLayer;
 use crate::security_headers::{self, Transports};
 use crate::state::{App, Settings};
-use crate::store::{FirstAdmin, Store};
-use crate::{probes, refusals, routes};
+use crate::store::{FirstAdmin, Purpose, Store};
+use crate::{epoch, probes, refusals, routes};
 
 /// How often expired uploads and condemned bytes are looked for, unless uploads expire sooner.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -51,6 +52,7 @@ pub struct Server {
     observe: ObserveLayer,
     transports: Transports,
     sweep_every: Duration,
+    blob_lease: Option<BlobLease>,
 }
 
 impl Server {
@@ -69,13 +71,25 @@ impl Server {
             None => None,
         };
         let telemetry: Arc<dyn Telemetry> = metrics.clone();
-        let store = Store::open(config, telemetry).await?;
+        let mut store = Store::open(config, Purpose::Serving, telemetry).await?;
+        let blob_lease = store.blob_lease.take();
         let first_admin = store.first_admin(config).await?;
         let app = App::new(store, Settings::of(config), Arc::clone(&metrics));
         let observe = ObserveLayer::new(Arc::clone(&metrics), &config.trusted_proxies);
         let sweep_every = config.uploads.expire_after.min(SWEEP_EVERY);
         let transports = Transports::of(config);
-        Ok(Self { app, metrics, door, listener, admin, first_admin, observe, transports, sweep_every })
+        Ok(Self {
+            app,
+            metrics,
+            door,
+            listener,
+            admin,
+            first_admin,
+            observe,
+            transports,
+            sweep_every,
+            blob_lease,
+        })
     }
 
     /// Where it listens; the port is a real one also when 0 was asked for.
@@ -95,10 +109,21 @@ impl Server {
 
     /// Answers until `shutdown` is ready, then finishes what is under way.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { app, metrics, door, listener, admin, first_admin: _, observe, transports, sweep_every } =
-            self;
+        let Self {
+            app,
+            metrics,
+            door,
+            listener,
+            admin,
+            first_admin: _,
+            observe,
+            transports,
+            sweep_every,
+            blob_lease,
+        } = self;
         let (stop, stopped) = watch::channel(());
         let sweeper = tokio::spawn(sweep(app.clone(), metrics, sweep_every, stopped.clone()));
+        let epoch = tokio::spawn(epoch::keep(app.clone(), stopped.clone()));
         let headers = MapResponseLayer::new(move |answer| security_headers::add(answer, transports));
         let refused = tokio::spawn(refusals::write_down(app.clone(), stopped.clone()));
         let beside = admin.map(|listener| {
@@ -110,13 +135,26 @@ impl Server {
             })
         });
         let service = observe.layer(headers.layer(routes::service(app, beside.is_none())));
-        front_door::serve(listener, door, service, shutdown).await;
+        let until = async {
+            match &blob_lease {
+                None => shutdown.await,
+                Some(lease) => tokio::select! {
+                    () = shutdown => {}
+                    () = lease.lost() => {}
+                },
+            }
+        };
+        front_door::serve(listener, door, service, until).await;
         drop((stop, stopped));
         if let Some(beside) = beside {
             let _ = beside.await;
         }
         let _ = sweeper.await;
+        let _ = epoch.await;
         let _ = refused.await;
+        if let Some(lease) = blob_lease {
+            lease.give_back().await;
+        }
         info!("stopped");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_storage::{Creation, DataFolder, LocalBlobStore, Sparse};
+use berth_storage::{Blobs, Creation, DataFolder, Sparse};
 
 use crate::config::{Config, PublicUrl};
 use crate::directory::Directory;
@@ -12,7 +12,7 @@ use crate::refusals::Refusals;
 use crate::store::Store;
 
 /// The registry that this server serves.
-pub(crate) type Registry = berth_storage::Registry<LocalBlobStore>;
+pub(crate) type Registry = berth_storage::Registry<Blobs>;
 
 /// One running server; cheap to clone.
 #[derive(Clone)]
@@ -40,6 +40,16 @@ pub(crate) struct Settings {
     pub(crate) delete_enabled: bool,
     pub(crate) sparse: Sparse,
     pub(crate) creation: Creation,
+    pub(crate) blobs_served: Served,
+}
+
+/// Who sends a blob's bytes to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// This server.
+    Here,
+    /// The blob store, where it can.
+    ByTheStore,
 }
 
 impl Settings {
@@ -51,13 +61,14 @@ impl Settings {
             delete_enabled: config.delete.enabled,
             sparse: if repositories.sparse_indexes { Sparse::Allowed } else { Sparse::Refused },
             creation: if repositories.create_on_push { Creation::Allowed } else { Creation::Refused },
+            blobs_served: if config.blobs.redirects() { Served::ByTheStore } else { Served::Here },
         }
     }
 }
 
 impl App {
     pub(crate) fn new(store: Store, settings: Settings, metrics: Arc<Metrics>) -> Self {
-        let Store { registry, directory, folder } = store;
+        let Store { registry, directory, folder, blob_lease: _ } = store;
         let refusals = Refusals::new(metrics.audit_lost.clone());
         Self(Arc::new(Inner { registry, directory, settings, refusals, metrics, _folder: folder }))
     }

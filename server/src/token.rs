@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use berth_auth::{Caller, Credentials, Resource, Scope, granted_scopes, parse_scopes};
+use berth_auth::{Caller, Credentials, Jwks, Resource, Scope, granted_scopes, parse_scopes};
 use berth_oci::RepositoryName;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode, Uri};
@@ -141,7 +141,8 @@ async fn grant(
         refuse_evenly(began).await;
     }
     let scope = access.iter().map(Scope::to_string).collect::<Vec<_>>().join(" ");
-    let (token, issued_at) = directory.issue(subject, login.and_then(|login| login.key.as_ref()), access)?;
+    let (token, issued_at) =
+        directory.issue(subject, login.and_then(|login| login.key.as_ref()), access).await?;
     let granted = Granted {
         access_token: token.clone(),
         token,
@@ -160,6 +161,6 @@ fn rfc3339(time: berth_storage::Timestamp) -> String {
 }
 
 /// `GET /.well-known/jwks.json` (RFC 7517).
-pub(crate) async fn jwks(State(app): State<App>) -> impl IntoResponse {
-    Json(app.directory.jwks())
+pub(crate) async fn jwks(State(app): State<App>) -> Result<Json<Jwks>, Error> {
+    Ok(Json(app.directory.jwks().await?))
 }

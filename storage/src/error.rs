@@ -8,6 +8,7 @@ use std::sync::Arc;
 use berth_oci::{Digest, Reference, RepositoryName, Tag};
 
 use crate::UploadId;
+use crate::metadata::{Failure, Remedy};
 
 /// Why the store did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -53,6 +54,12 @@ pub enum Error {
         announced: u64,
         /// What came; where more came, what had come when it was noticed.
         received: u64,
+    },
+    /// A blob is larger than the store can keep.
+    #[error("the blob is larger than {largest} bytes, which is the most that this registry's store keeps")]
+    BlobTooLarge {
+        /// The largest that it keeps, in bytes.
+        largest: u64,
     },
     /// The content is not what its digest says.
     #[error("the content's digest is {actual}, not {expected}")]
@@ -116,6 +123,8 @@ pub struct Fault {
 pub enum FaultKind {
     /// No room is left on the disk.
     Full,
+    /// The database can't be reached or is too busy; it may do it a little later.
+    Unavailable,
     /// Anything else.
     Other,
 }
@@ -149,8 +158,12 @@ fn kind_of(source: &(dyn StdError + 'static)) -> FaultKind {
             .downcast_ref::<rusqlite::Error>()
             .and_then(rusqlite::Error::sqlite_error_code)
             .is_some_and(|code| code == rusqlite::ErrorCode::DiskFull);
-        if io_full || sqlite_full {
+        let postgres = error.downcast_ref::<Failure>().map(Failure::remedy);
+        if io_full || sqlite_full || postgres == Some(Remedy::MakeRoom) {
             return FaultKind::Full;
+        }
+        if matches!(postgres, Some(Remedy::RunAgain | Remedy::Reconnect | Remedy::Wait)) {
+            return FaultKind::Unavailable;
         }
         next = error.source();
     }

@@ -18,7 +18,10 @@ mod time;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use blob_store::{BlobStore, ByteRange, ByteStream, Found, LocalBlobStore, Location, Staged};
+pub use blob_store::{
+    Addressing, BlobStore, Blobs, ByteRange, ByteStream, Checksums, Encryption, Found, LocalBlobStore,
+    Location, PartSizes, S3BlobStore, S3Credentials, S3Options, SignedUrl, Staged,
+};
 pub use buffers::BufferBudget;
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};
@@ -26,20 +29,23 @@ pub use ids::{Actor, By, UploadId};
 pub use metadata::access_keys::{AccessKeyPlace, AccessKeyRecord};
 pub use metadata::audit::{AuditOutcome, AuditPage, AuditRecord, Refusal};
 pub use metadata::groups::{GroupRecord, MembershipRecord, PolicyOrigin};
+pub use metadata::leases::{Lease, Leased};
 pub use metadata::policies::PolicyRecord;
 pub use metadata::records::{AttachmentRecord, IdentityRecord, NewIdentity, Records};
 pub use metadata::refresh_tokens::RefreshTokenRecord;
 pub use metadata::repositories::Swap;
 pub use metadata::settings::{Images, NewRepository, RepositoryRecord, TagMutability};
 pub use metadata::signing_keys::SigningKeyRecord;
-pub use metadata::{Change, Metadata, Observer, Row, Tx, Unit, Value};
+pub use metadata::{
+    Change, Metadata, NotAPostgresUrl, Observer, PostgresOptions, PostgresUrl, Row, Tx, Unit, Value,
+};
 pub use page::Page;
 pub use registry::{
-    BlobInfo, BlobRead, Chunk, Creation, PushedManifest, Referrer, Registry, RegistryOptions, Sparse,
-    StoredManifest, Swept, UploadStatus,
+    Age, BlobInfo, BlobRead, Chunk, Creation, Migrated, Progress, PushedManifest, Referrer, Registry,
+    RegistryOptions, Sparse, StoredManifest, Swept, UploadStatus,
 };
 pub use telemetry::{NoTelemetry, Telemetry};
-pub use time::{Clock, Timestamp};
+pub use time::{Clock, SharedClock, Timestamp};
 
 /// Runs `work` on a thread that may block.
 pub(crate) async fn blocking<T: Send + 'static>(

@@ -2,9 +2,11 @@
 
 mod audit;
 mod explain;
+mod gc;
 mod group;
 mod key;
 mod list;
+mod migrate;
 mod offline;
 mod policy;
 mod remote;
@@ -55,6 +57,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     Audit(audit::AuditArgs),
     SigningKey(signing_key::SigningKeyArgs),
+    Migrate(migrate::MigrateArgs),
+    Gc(gc::GcArgs),
 }
 
 /// How lists and records are printed.
@@ -91,7 +95,11 @@ impl Admin {
             .build()
             .map_err(|error| Failure::new("starting", error))?
             .block_on(async {
-                let target = self.target().await?;
+                let target = match &self.command {
+                    // It names its stores by itself.
+                    Command::Migrate(migrate) => return migrate.run().await,
+                    _ => self.target().await?,
+                };
                 match &self.command {
                     Command::User(user) => user.run(&target).await,
                     Command::Group(group) => group.run(&target).await,
@@ -101,6 +109,8 @@ impl Admin {
                     Command::Explain(explain) => explain.run(&target).await,
                     Command::Audit(audit) => audit.run(&target).await,
                     Command::SigningKey(key) => key.run(&target).await,
+                    Command::Migrate(migrate) => migrate.run().await,
+                    Command::Gc(gc) => gc.run(&target).await,
                 }
             })
     }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use berth_server::config::{Config, Flags};
+use berth_server::config::{BlobsConfig, Config, Flags, PublicUrl};
 use berth_server::logging::{self, Colour};
 use berth_server::{FirstAdmin, Server};
 use clap::Args;
@@ -11,7 +11,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
-use crate::output;
+use crate::{configuration, output};
 
 /// Serve a private registry
 #[derive(Debug, Args)]
@@ -42,7 +42,8 @@ impl Serve {
         // No core dump may hold passwords and keys, and nobody else may look into this process.
         let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
         hidden.map_err(|error| failed("starting", error))?;
-        let config = self.load()?;
+        let flags = Flags { listen: self.listen.clone(), data: self.data.clone() };
+        let config = configuration::load(self.config.as_deref(), flags)?;
         if self.check {
             return output::raw_result(config.effective().as_bytes());
         }
@@ -55,20 +56,6 @@ impl Serve {
             .build()
             .map_err(|error| failed("starting", error))?
             .block_on(serve(&config))
-    }
-
-    fn load(&self) -> Result<Config, Failure> {
-        let flags = Flags { listen: self.listen.clone(), data: self.data.clone() };
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            // Only names and values that are text can be meant for this.
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        let loaded = Config::load(self.config.as_deref(), environment, flags);
-        let (config, warnings) = loaded.map_err(|error| failed("reading the configuration", error))?;
-        for warning in warnings {
-            output::note(format_args!("berth: warning: {warning}"));
-        }
-        Ok(config)
     }
 }
 
@@ -110,6 +97,13 @@ fn banner(config: &Config, server: &Server) -> String {
         FirstAdmin::PasswordFromEnvironment => "that of BERTH_ADMIN_PASSWORD".to_owned(),
         FirstAdmin::PasswordIn(path) => format!("in {}", path.display()),
     };
+    let blobs = match &config.blobs {
+        BlobsConfig::Local { path } => path.display().to_string(),
+        BlobsConfig::S3(s3) => {
+            let endpoint = s3.endpoint.as_ref().map_or_else(|| "AWS".to_owned(), PublicUrl::origin);
+            format!("s3://{}/{} at {endpoint}", s3.bucket, s3.prefix)
+        }
+    };
     format!(
         "berth {version} is serving at {scheme}://{address}
   metadata  {metadata}
@@ -124,6 +118,5 @@ Try:
         version = env!("CARGO_PKG_VERSION"),
         scheme = server.scheme(),
         metadata = config.metadata.url,
-        blobs = config.blobs.path.display(),
     )
 }

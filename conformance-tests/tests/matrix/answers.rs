@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use conformance_tests::client::Ask;
-use conformance_tests::{Answer, Berth, Client, Options};
+use conformance_tests::{Answer, Berth, Client, Metadata, Options, Stores};
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::json;
@@ -87,7 +87,9 @@ fn cells() -> Vec<Cell> {
 }
 
 async fn ask_all() -> Vec<Answered> {
-    let mut berth = Options::default().config(CONFIG).start();
+    // The database of a stopped server is changed below, which only a file of its own allows.
+    let stores = Stores { metadata: Metadata::Sqlite, ..Stores::of_environment() };
+    let mut berth = Options::default().config(CONFIG).stores(stores).start();
     let admin = berth.admin();
     make_users(&admin).await;
     let expired = expired_key(&berth, &admin).await;

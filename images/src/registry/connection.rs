@@ -184,7 +184,7 @@ fn certificates_for(folder: &Path, authority: &str) -> Result<Vec<Pem>, String> 
 }
 
 /// The innermost cause: what is around it only says that a request failed.
-pub(crate) fn root_cause(error: &reqwest::Error) -> String {
+pub fn root_cause(error: &reqwest::Error) -> String {
     let Some(mut cause) = error.source() else { return error.to_string() };
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -1,5 +1,8 @@
 //! What a client is told that must show something else: one `WWW-Authenticate` challenge.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
 use berth_auth::{Action, Scope, Transport};
 use berth_oci::RepositoryName;
 use http::header::HOST;
@@ -65,6 +68,17 @@ pub(super) fn challenge(parts: &Parts, app: &App, scope: Option<String>, refusal
     };
     challenge.push_str(error);
     Error::Unauthorized { challenge, message }
+}
+
+/// Where the client that asks reaches this registry.
+pub(crate) struct Origin(pub(crate) String);
+
+impl FromRequestParts<App> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(origin(parts, app)))
+    }
 }
 
 /// Where clients reach this registry: as configured, else as they addressed it.

@@ -11,6 +11,6 @@ mod logged_in;
 
 pub(crate) use allowed::{Allowed, AllowedHere};
 pub(crate) use asker::Asker;
-pub(crate) use challenge::READ;
+pub(crate) use challenge::{Origin, READ};
 pub(crate) use even_refusal::refuse_evenly;
 pub(crate) use logged_in::{Known, LoggedIn};

@@ -9,10 +9,10 @@ use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, E
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::range::{self, Asked};
-use super::{DOCKER_CONTENT_DIGEST, Last, header};
-use crate::access::{Allowed, ecr};
+use super::{DOCKER_CONTENT_DIGEST, Last, header, redirect};
+use crate::access::{Allowed, Origin, ecr};
 use crate::error::Error;
-use crate::state::App;
+use crate::state::{App, Served};
 
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
@@ -31,9 +31,15 @@ pub(crate) async fn get(
     State(app): State<App>,
     allowed: Allowed<ecr::GetDownloadUrlForLayer>,
     Last(digest): Last<Digest>,
+    origin: Origin,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let blob = find(&app, &allowed.repository, &digest).await?;
+    if app.settings.blobs_served == Served::ByTheStore
+        && let Some(response) = redirect::to_the_store(&app, &blob, &origin).await?
+    {
+        return Ok(response);
+    }
     let asked = range::parse(headers.get(RANGE).and_then(|value| value.to_str().ok()), blob.size)?;
     let range = match asked {
         Asked::Whole => ByteRange { first: 0, end: blob.size },

@@ -52,7 +52,8 @@ impl PageOf {
                     page.limit = value.parse().unwrap_or(MOST).min(MOST);
                     page.asked = true;
                 }
-                "last" => page.last = value.into_owned(),
+                // Behind a NUL nothing matters: no name holds one, and not every database takes it.
+                "last" => page.last = value.split('\0').next().unwrap_or_default().to_owned(),
                 _ => {}
             }
         }
@@ -84,6 +85,7 @@ mod tests {
             ("", MOST, ""),
             ("n=3&last=a%2Fb", 3, "a/b"),
             ("last=x&ns=docker.io", MOST, "x"),
+            ("last=x%00y", MOST, "x"),
             ("n=0", 0, ""),
             ("n=1000000000000", MOST, ""),
             ("n=99999999999999999999999999", MOST, ""),

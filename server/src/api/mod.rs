@@ -12,6 +12,7 @@ pub(crate) mod uploads;
 mod body;
 mod listing;
 mod range;
+mod redirect;
 
 use axum::extract::FromRequestParts;
 use berth_oci::ParseError;

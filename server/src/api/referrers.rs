@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use berth_oci::{Descriptor, Digest, MediaType};
+use berth_oci::{Descriptor, Digest, ErrorCode, MediaType};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -38,6 +38,10 @@ pub(crate) async fn list(
     let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let wanted = query.filter(|(key, _)| key == "artifactType").map(|(_, value)| value).next();
     let wanted = wanted.as_deref().filter(|wanted| !wanted.is_empty());
+    if wanted.is_some_and(|wanted| wanted.contains(char::is_control)) {
+        let message = "artifactType holds a control character, as no media type does".to_owned();
+        return Err(Error::Request(ErrorCode::Unsupported, message));
+    }
     let name = &allowed.repository;
     let found = app.registry.referrers(name, &subject, wanted, &page.last, page.limit).await?;
     let next = found.items.last().filter(|_| found.more).map(|last| last.digest.as_str());

@@ -1,9 +1,10 @@
 //! What a server is told: one TOML file, the environment and flags, parsed into [`Config`].
 //!
 //! Order: default < file < `BERTH_SECTION__KEY` < flag. Parsed means valid: whoever holds a
-//! [`Config`] checks nothing again. The environment comes in as an argument; the only file read
-//! here besides the configuration is the one that `BERTH_ADMIN_PASSWORD_FILE` names.
+//! [`Config`] checks nothing again. The environment comes in as an argument; the only files read
+//! here besides the configuration are those that hold secrets.
 
+mod blobs;
 mod environment;
 mod error;
 mod reader;
@@ -21,11 +22,12 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub use blobs::{BlobsConfig, EncryptionKind, S3Config, Secret};
 use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use sections::{
-    AdminConfig, AuditConfig, BlobsConfig, BlobsKind, DeleteConfig, EcrConfig, LimitsConfig, LogConfig,
-    LogFormat, MetadataConfig, MetadataUrl, RepositoriesConfig, TlsConfig, UploadsConfig,
+    AdminConfig, AuditConfig, DeleteConfig, EcrConfig, LimitsConfig, LogConfig, LogFormat, MetadataConfig,
+    MetadataUrl, RepositoriesConfig, TlsConfig, UploadsConfig,
 };
 use settings::{Origin, Settings};
 pub use values::{LogLevel, PublicUrl};
@@ -129,9 +131,14 @@ impl Config {
             })?;
             settings.set("data", data, Origin::Flag("--data"));
         }
+        for secret in ["metadata.url", "metadata.password"] {
+            settings.read_secret_file(secret)?;
+        }
         if let Some(data) = settings.text("data").map(str::to_owned) {
             settings.set_default("metadata.url", &format!("sqlite:{data}/registry/metadata.db"));
-            settings.set_default("blobs.path", &format!("{data}/registry/blobs"));
+            if settings.text("blobs.kind") != Some("s3") {
+                settings.set_default("blobs.path", &format!("{data}/registry/blobs"));
+            }
         }
         let mut config: Self = settings.read(&mut warnings)?;
         config.admin_password = environment.admin_password()?;

@@ -17,18 +17,7 @@ use super::settings::Settings;
 const TABLE: &str = "a table";
 
 /// Keys of later versions: known, so that nobody looks for a typing error.
-const LATER: [&str; 10] = [
-    "collection",
-    "blobs.bucket",
-    "blobs.prefix",
-    "blobs.region",
-    "blobs.endpoint",
-    "blobs.path_style",
-    "blobs.access_key_id",
-    "blobs.secret_access_key",
-    "blobs.secret_access_key_file",
-    "blobs.redirect",
-];
+const LATER: [&str; 1] = ["collection"];
 
 /// A value, the key it stands under, and the settings that know where it was written.
 #[derive(Clone)]

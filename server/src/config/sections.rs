@@ -4,17 +4,29 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use berth_storage::PostgresUrl;
+use secrecy::SecretString;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::values::{self, LogLevel};
 
 /// `[metadata]`: where names and relations are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct MetadataConfig {
     /// The database; default: SQLite in the data folder.
     pub url: MetadataUrl,
+    /// PostgreSQL's password, if it isn't in the URL.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "values::hidden")]
+    pub password: Option<SecretString>,
+    /// The most connections to PostgreSQL that requests may use at once.
+    #[serde(default = "connections", deserialize_with = "values::count")]
+    pub connections: usize,
+}
+
+const fn connections() -> usize {
+    16
 }
 
 /// Which database, as its URL says.
@@ -22,12 +34,15 @@ pub struct MetadataConfig {
 pub enum MetadataUrl {
     /// `sqlite:PATH`: one file on this machine.
     Sqlite(PathBuf),
+    /// `postgres://USER@HOST/DATABASE`: one that any number of servers may share.
+    Postgres(Box<PostgresUrl>),
 }
 
 impl fmt::Display for MetadataUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -46,41 +61,13 @@ impl<'de> Deserialize<'de> for MetadataUrl {
         }
         // What follows the scheme may hold a password, so it is not repeated.
         let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
-        Err(D::Error::custom(match scheme {
-            "postgres" | "postgresql" => "PostgreSQL is not in this version; write it like sqlite:PATH",
-            _ => "not a database's URL; write it like sqlite:PATH",
-        }))
-    }
-}
-
-/// `[blobs]`: where large bytes are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub struct BlobsConfig {
-    /// Which kind of store.
-    #[serde(default)]
-    pub kind: BlobsKind,
-    /// The folder of a local store; default: in the data folder.
-    #[serde(deserialize_with = "values::path")]
-    pub path: PathBuf,
-}
-
-/// The kinds of blob store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BlobsKind {
-    /// A folder on this machine.
-    #[default]
-    Local,
-}
-
-impl<'de> Deserialize<'de> for BlobsKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "local" => Ok(Self::Local),
-            "s3" => Err(D::Error::custom("S3 is not in this version; use kind = \"local\"")),
-            other => {
-                Err(D::Error::custom(format_args!("'{other}' is not a kind of blob store; use \"local\"")))
+        match scheme {
+            "postgres" | "postgresql" => {
+                Ok(Self::Postgres(Box::new(text.parse().map_err(D::Error::custom)?)))
+            }
+            _ => {
+                let known = "sqlite:PATH or postgres://user@host/database";
+                Err(D::Error::custom(format_args!("not a database's URL; write it like {known}")))
             }
         }
     }

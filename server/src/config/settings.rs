@@ -100,6 +100,27 @@ impl Settings {
         }
     }
 
+    /// Sets a secret to what is in the file that `<key>_file` names, if it does.
+    pub(super) fn read_secret_file(&mut self, key: &str) -> Result<(), ConfigError> {
+        let file_key = format!("{key}_file");
+        let Some(file) = self.text(&file_key).map(str::to_owned) else { return Ok(()) };
+        let origin = self.origin(&file_key).clone();
+        let refuse = |what: String| Err(ConfigError::at(&origin, &file_key, format!("{file_key}: {what}")));
+        if self.find(key).is_some() {
+            return refuse(format!("{key} is set too; keep one of them"));
+        }
+        let secret = match std::fs::read_to_string(&file) {
+            Ok(text) => text.lines().next().unwrap_or_default().trim().to_owned(),
+            Err(error) => return refuse(format!("reading {file}: {error}")),
+        };
+        if secret.is_empty() {
+            return refuse(format!("{file} is empty"));
+        }
+        self.remove(&file_key);
+        self.set(key, secret, origin);
+        Ok(())
+    }
+
     /// The text of a key, if it is text.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.find(key).and_then(Value::as_str)

@@ -57,7 +57,7 @@ fn without_a_file_everything_has_a_default() {
         Config::load(None, [], Flags { data: Some("/d".into()), ..Flags::default() }).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(config.metadata.url, MetadataUrl::Sqlite("/d/registry/metadata.db".into()));
-    assert_eq!(config.blobs.path, Path::new("/d/registry/blobs"));
+    assert!(matches!(&config.blobs, BlobsConfig::Local { path } if path == Path::new("/d/registry/blobs")));
     assert!(config.delete.enabled && config.repositories.create_on_push);
     assert!(!config.repositories.sparse_indexes && config.tls.is_none() && config.public_url.is_none());
 }
@@ -230,19 +230,18 @@ fn a_value_of_the_wrong_kind_names_its_variable_or_flag() {
 #[test]
 fn stores_of_later_versions_say_so() {
     let late = [
-        ("[blobs]\nkind = 's3'", "line 2: blobs.kind: S3 is not in this version; use kind = \"local\""),
-        ("[blobs]\nbucket = 'b'", "line 2: blobs.bucket is not in this version of berth; leave it out"),
         (
             "[collection]\nuntagged_after = '1d'",
             "line 1: collection is not in this version of berth; leave it out",
         ),
         (
-            "metadata.url = 'postgres://u:pw@h/d'",
-            "line 1: metadata.url: PostgreSQL is not in this version; write it like sqlite:PATH",
+            "metadata.url = 'postgres://u:pw@h'",
+            "line 1: metadata.url: a PostgreSQL URL needs a user, a host and a database; write it like \
+             postgres://user@host/database",
         ),
         (
             "metadata.url = 'mysql://h'",
-            "line 1: metadata.url: not a database's URL; write it like sqlite:PATH",
+            "line 1: metadata.url: not a database's URL; write it like sqlite:PATH or postgres://user@host/database",
         ),
     ];
     for (file, sentence) in late {
@@ -330,6 +329,49 @@ fn sizes_are_shown_as_people_write_them() {
 }
 
 #[test]
+fn a_section_of_blobs_that_makes_no_sense_says_why() {
+    for (file, error) in [
+        ("[blobs]\nkind = 's3'", "line 1: blobs.bucket is missing"),
+        ("[blobs]\nbucket = 'b'", "line 1: blobs: bucket is a key of S3; add kind = \"s3\" or leave it out"),
+        (
+            "[blobs]\nkind = 'ftp'",
+            "line 2: blobs.kind: 'ftp' is not a kind of blob store; use \"local\" or \"s3\"",
+        ),
+        (
+            "[blobs]\nkind = 's3'\nbucket = 'b'\npath = '/b'",
+            "line 1: blobs: path is a key of kind = \"local\"; leave it out",
+        ),
+        (
+            "[blobs]\nkind = 's3'\nbucket = 'b'\naccess_key_id = 'k'",
+            "line 1: blobs: access_key_id and its secret belong together; set both or neither",
+        ),
+        (
+            "[blobs]\nkind = 's3'\nbucket = 'b'\nendpoint = 'http://s3'\nredirect = true",
+            "line 1: blobs: redirect needs public_endpoint, where clients reach the bucket",
+        ),
+        (
+            "[blobs]\nkind = 's3'\nbucket = 'b'\nuniform_part_size = '1MiB'",
+            "line 4: blobs.uniform_part_size: parts have 5MiB to 5GiB",
+        ),
+    ] {
+        assert_eq!(file_error(file), error);
+    }
+}
+
+#[test]
+fn a_bucket_is_read_and_shown_without_its_secret() {
+    let file = "[blobs]\nkind = 's3'\nbucket = 'b'\nendpoint = 'http://127.0.0.1:9000'\naccess_key_id = 'k'";
+    let variables = [("BERTH_BLOBS__SECRET_ACCESS_KEY", "hush"), ("BERTH_BLOBS__CHECKSUMS", "false")];
+    let config = config(file, &variables);
+    let BlobsConfig::S3(s3) = &config.blobs else { panic!("{:?}", config.blobs) };
+    assert_eq!((s3.bucket.as_str(), s3.region.as_str()), ("b", "us-east-1"));
+    assert!(s3.path_style && !s3.redirect && !s3.checksums);
+    let shown = config.effective();
+    assert!(shown.contains("kind = \"s3\"") && shown.contains("secret_access_key = \"(hidden)\""), "{shown}");
+    assert!(!shown.contains("hush"), "{shown}");
+}
+
+#[test]
 fn a_missing_file_is_one_sentence() {
     let error = Config::load(Some(Path::new("/nowhere/berth.toml")), [], Flags::default()).unwrap_err();
     assert_eq!(
@@ -337,4 +379,39 @@ fn a_missing_file_is_one_sentence() {
         "/nowhere/berth.toml: No such file or directory (os error 2); \
          name an existing file with --config"
     );
+}
+
+#[test]
+fn a_postgresql_is_told_by_its_url_and_its_password_never_shown() {
+    let file = "[metadata]\nurl = 'postgres://berth:s3cret@db:5433/names?sslmode=require'\nconnections = 4";
+    let config = config(file, &[]);
+    assert_eq!(config.metadata.url.to_string(), "postgres://berth:…@db:5433/names");
+    assert_eq!(config.metadata.connections, 4);
+    let shown = config.effective();
+    assert!(shown.contains("postgres://berth:…@db:5433/names") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn secrets_of_the_database_may_stand_in_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, password) = (folder.path().join("url"), folder.path().join("password"));
+    std::fs::write(&url, "postgres://berth@db/names\n").unwrap();
+    std::fs::write(&password, "s3cret\n").unwrap();
+    let (url, password) = (url.display().to_string(), password.display().to_string());
+    let variables = [("BERTH_METADATA__URL_FILE", &*url), ("BERTH_METADATA__PASSWORD_FILE", &password)];
+    let config = config("", &variables);
+    assert_eq!(config.metadata.url.to_string(), "postgres://berth@db/names");
+    assert_eq!(config.metadata.password.as_ref().unwrap().expose_secret(), "s3cret");
+    let shown = config.effective();
+    assert!(shown.contains("password = \"(hidden)\"") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn a_secret_that_is_set_twice_or_whose_file_is_missing_is_refused() {
+    let refused = file_error("[metadata]\npassword = 'a'\npassword_file = '/b'");
+    assert_eq!(refused, "line 3: metadata.password_file: metadata.password is set too; keep one of them");
+    let refused = variable_error("BERTH_METADATA__PASSWORD_FILE", "/nowhere/at/all");
+    let expected =
+        "BERTH_METADATA__PASSWORD_FILE: reading /nowhere/at/all: No such file or directory (os error 2)";
+    assert_eq!(refused, expected);
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use secrecy::SecretString;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -149,6 +150,11 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
     };
     let texts = Vec::<String>::deserialize(deserializer)?;
     texts.into_iter().map(network).collect::<Result<_, _>>().map_err(D::Error::custom)
+}
+
+/// A secret that is shown by nothing but that there is one.
+pub(super) fn hidden<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("(hidden)")
 }
 
 /// A path that is not empty.

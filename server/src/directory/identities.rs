@@ -25,7 +25,7 @@ struct Known {
 impl Identities {
     /// Forgets what was changed; called by the database's writer after COMMIT.
     pub fn forget(&self, changes: &[Change]) {
-        if changes.contains(&Change::Directory) {
+        if changes.iter().any(|change| matches!(change, Change::Directory | Change::Anything)) {
             let mut known = self.0.write();
             known.generation += 1;
             known.by_id.clear();

@@ -18,10 +18,12 @@ mod users;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use berth_auth::{
-    AccessKeyId, Account, Claims, Identity, IdentityId, Jwks, MasterKey, Scope, UserName, Verified, sign,
+    AccessKeyId, Account, Claims, Identity, IdentityId, Jwks, MasterKey, Scope, TokenError, UserName,
+    Verified, sign,
 };
 use berth_storage::{Actor, By, Clock, Timestamp};
 use parking_lot::RwLock;
@@ -43,6 +45,7 @@ pub use repositories::Repository;
 pub(crate) use repository_policies::RepositoryPolicies;
 use signing_keys::Keys;
 pub use signing_keys::SigningKeyInfo;
+pub(crate) use signing_keys::StaleKeys;
 pub(crate) use signing_keys::Tended;
 pub use users::{AttachedPolicy, NewUser, User};
 
@@ -75,6 +78,9 @@ pub struct Directory {
     token_ttl: Duration,
     /// Replaced as a whole when a key comes or goes.
     keys: RwLock<Arc<Keys>>,
+    stale_keys: Arc<StaleKeys>,
+    /// When keys were last looked up for a token that no known key signed.
+    keys_looked_at: AtomicI64,
     /// Held by whoever changes which keys there are.
     rotating: tokio::sync::Mutex<()>,
     /// Tokens whose signature has been checked; the rest is checked at each request.
@@ -97,6 +103,8 @@ pub struct DirectoryOptions {
     pub identities: Arc<Identities>,
     /// Told of every committed change.
     pub repository_policies: Arc<RepositoryPolicies>,
+    /// Told of every committed change.
+    pub(crate) stale_keys: Arc<StaleKeys>,
     /// What this registry's ARNs name.
     pub account: Account,
 }
@@ -115,6 +123,7 @@ impl Directory {
             clock,
             identities,
             repository_policies,
+            stale_keys,
             account,
         } = options;
         let fingerprint = master_key.fingerprint()?;
@@ -135,6 +144,8 @@ impl Directory {
             issuer,
             token_ttl,
             keys: RwLock::new(Arc::new(keys)),
+            stale_keys,
+            keys_looked_at: AtomicI64::new(i64::MIN),
             rotating: tokio::sync::Mutex::new(()),
             tokens: Cache::new(TOKENS),
             clock,
@@ -163,13 +174,16 @@ impl Directory {
     }
 
     /// The public keys of tokens.
-    pub fn jwks(&self) -> Jwks {
-        self.keys().jwks.clone()
+    ///
+    /// # Errors
+    /// When another process changed them and the database fails.
+    pub async fn jwks(&self) -> Result<Jwks, Error> {
+        Ok(self.keys().await?.jwks.clone())
     }
 
     /// A token that says `access` of `subject` (none: anonymous), who showed `key` if it was one, and
     /// when it was made.
-    pub(crate) fn issue(
+    pub(crate) async fn issue(
         &self,
         subject: Option<&Identity>,
         key: Option<&AccessKeyId>,
@@ -178,7 +192,7 @@ impl Directory {
         let now = (self.clock)();
         let claims = Claims::new(&self.issuer, &self.issuer, subject, access, now.seconds(), self.token_ttl)?;
         let claims = claims.through(key);
-        Ok((sign(&claims, &self.keys().signing)?, now))
+        Ok((sign(&claims, &self.keys().await?.signing)?, now))
     }
 
     /// What a bearer token says and whose it is, if both are to be believed now.
@@ -191,7 +205,7 @@ impl Directory {
                 return Ok(None);
             }
             None => {
-                let Ok(verified) = self.keys().verifier.verify(token, now) else { return Ok(None) };
+                let Some(verified) = self.verified(token, now).await? else { return Ok(None) };
                 let verified = Arc::new(verified);
                 self.tokens.insert(token.into(), Arc::clone(&verified));
                 verified
@@ -207,6 +221,17 @@ impl Directory {
             return Ok(None);
         }
         Ok(Some(Bearer { verified, identity: Some(identity) }))
+    }
+
+    async fn verified(&self, token: &str, now: i64) -> Result<Option<Verified>, Error> {
+        match self.keys().await?.verifier.verify(token, now) {
+            Ok(verified) => Ok(Some(verified)),
+            Err(TokenError::UnknownKey) => {
+                let newest = self.newest_keys().await?;
+                Ok(newest.and_then(|keys| keys.verifier.verify(token, now).ok()))
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     /// The identity of this id, as it is now.
@@ -266,7 +291,11 @@ impl Directory {
             return Ok(Ok(identity));
         }
         let guess = self.guess(user, address)?;
-        let record = self.records.identity_named(user.to_owned()).await?;
+        // What is no name is looked up no more than an unknown one, and takes as long to refuse.
+        let record = match user.parse::<UserName>() {
+            Ok(name) => self.records.identity_named(name.to_string()).await?,
+            Err(_) => None,
+        };
         let hash = record.as_ref().map(|record| record.password.clone());
         let right = self.verify(password.clone(), hash).await?;
         let wrong = |why| Ok(Err(WrongLogin { why, owner: None }));

@@ -71,6 +71,9 @@ impl Directory {
     /// When there is one of that name, or its description or list of patterns is too long.
     pub async fn add_repository(&self, new: NewRepository, actor: &Actor) -> Result<(), Error> {
         let refused = |sentence: String| Err(Error::Request(ErrorCode::Unsupported, sentence));
+        if new.description.as_ref().is_some_and(|text| text.contains('\0')) {
+            return refused("a description holds no NUL".to_owned());
+        }
         if new.description.as_ref().is_some_and(|text| text.len() > LONGEST) {
             return refused(format!("a description has at most {LONGEST} bytes"));
         }

@@ -38,7 +38,12 @@ impl RepositoryPolicies {
                     *generation += 1;
                     self.by_name.remove(name);
                 }
-                Change::Reference(..) | Change::Directory => {}
+                Change::Anything => {
+                    let mut generation = self.generation.lock();
+                    *generation += 1;
+                    self.by_name.clear();
+                }
+                Change::Reference(..) | Change::Directory | Change::SigningKeys => {}
             }
         }
     }

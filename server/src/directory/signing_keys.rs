@@ -1,10 +1,11 @@
 //! The keys that sign tokens: one at a time, and those before it for as long as their tokens live.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use berth_auth::{Jwks, LEEWAY_SECONDS, MasterKey, PublicKey, SigningKey, Verifier};
-use berth_storage::{Actor, Records, SigningKeyRecord, Timestamp};
+use berth_storage::{Actor, Change, Records, SigningKeyRecord, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +16,8 @@ use crate::error::Error;
 const SIGNING_KEY: &str = "signing key";
 /// A key this old signs no more.
 const ROTATED_AFTER: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How often keys are looked up for tokens that no known key signed.
+const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// How long a rotation may take, while the old key still signs.
 const ROTATING: Duration = Duration::from_secs(60);
 
@@ -43,6 +46,27 @@ pub(super) struct Keys {
     first_retired_at: Option<Timestamp>,
 }
 
+/// Whether the keys in memory may have been changed by someone else.
+#[derive(Default)]
+pub(crate) struct StaleKeys(AtomicBool);
+
+impl StaleKeys {
+    /// Takes note of what was changed; called by the database's writer after COMMIT.
+    pub(crate) fn note(&self, changes: &[Change]) {
+        if changes.iter().any(|change| matches!(change, Change::SigningKeys | Change::Anything)) {
+            self.mark();
+        }
+    }
+
+    fn mark(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    fn take(&self) -> bool {
+        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::SeqCst)
+    }
+}
+
 /// What became of the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tended {
@@ -63,7 +87,7 @@ pub(super) async fn open(
 ) -> Result<Keys, Error> {
     let mut kept = records.signing_keys().await?;
     if kept.iter().all(|key| key.retired_at.is_some()) {
-        records.rotate_signing_key(generate(master_key, now)?.1, &itself()).await?;
+        records.replace_signing_key(generate(master_key, now)?.1, Timestamp(0), &itself()).await?;
         kept = records.signing_keys().await?;
     }
     let open = |record: &SigningKeyRecord| -> Result<SigningKey, Error> {
@@ -101,8 +125,29 @@ fn generate(master_key: &MasterKey, now: Timestamp) -> Result<(SigningKey, Signi
 }
 
 impl Directory {
-    pub(super) fn keys(&self) -> Arc<Keys> {
-        Arc::clone(&self.keys.read())
+    /// The keys as they are now, also after another process changed them.
+    pub(super) async fn keys(&self) -> Result<Arc<Keys>, Error> {
+        if self.stale_keys.take() {
+            let reopened = self.reopen((self.clock)()).await;
+            if reopened.is_err() {
+                self.stale_keys.mark();
+            }
+            reopened?;
+        }
+        Ok(Arc::clone(&self.keys.read()))
+    }
+
+    /// The keys, looked up for a token that none of those in memory signed: another process may have
+    /// made one just now. Not more often than once a second, as anyone can send such a token.
+    pub(super) async fn newest_keys(&self) -> Result<Option<Arc<Keys>>, Error> {
+        let now = (self.clock)();
+        let looked_at = self.keys_looked_at.load(Ordering::Relaxed);
+        if Timestamp(looked_at).after(LOOKED_EVERY) > now {
+            return Ok(None);
+        }
+        self.keys_looked_at.store(now.0, Ordering::Relaxed);
+        self.reopen(now).await?;
+        Ok(Some(Arc::clone(&self.keys.read())))
     }
 
     /// For how long after a key stopped signing its tokens may be alive.
@@ -130,16 +175,21 @@ impl Directory {
     /// When the database fails.
     pub async fn rotate_signing_key(&self, actor: &Actor) -> Result<(), Error> {
         let _rotating = self.rotating.lock().await;
-        self.rotate(actor).await
+        let now = (self.clock)();
+        let (_, record) = generate(&self.master_key, now)?;
+        self.records.rotate_signing_key(record, actor).await?;
+        self.reopen(now).await
     }
 
     /// Rotates a key that is old, and forgets those whose tokens have all ended.
     pub(crate) async fn tend_signing_keys(&self) -> Result<Tended, Error> {
         let _rotating = self.rotating.lock().await;
-        let (keys, now) = (self.keys(), (self.clock)());
+        let (keys, now) = (self.keys().await?, (self.clock)());
         if keys.signing_since.after(ROTATED_AFTER) <= now {
-            self.rotate(&itself()).await?;
-            return Ok(Tended::Rotated);
+            let (_, record) = generate(&self.master_key, now)?;
+            let rotated = self.records.replace_signing_key(record, keys.signing_since, &itself()).await?;
+            self.reopen(now).await?;
+            return Ok(if rotated { Tended::Rotated } else { Tended::Nothing });
         }
         let life = self.longest_life();
         if keys.first_retired_at.is_none_or(|retired| now < retired.after(life)) {
@@ -149,13 +199,6 @@ impl Directory {
         self.records.remove_signing_keys(Timestamp(now.0.saturating_sub(life))).await?;
         self.reopen(now).await?;
         Ok(Tended::Removed)
-    }
-
-    async fn rotate(&self, actor: &Actor) -> Result<(), Error> {
-        let now = (self.clock)();
-        let (_, record) = generate(&self.master_key, now)?;
-        self.records.rotate_signing_key(record, actor).await?;
-        self.reopen(now).await
     }
 
     async fn reopen(&self, now: Timestamp) -> Result<(), Error> {

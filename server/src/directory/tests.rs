@@ -26,12 +26,16 @@ impl House {
             Arc::new(move || Timestamp(time.load(Ordering::SeqCst)))
         };
         let identities = Arc::new(Identities::default());
+        let stale_keys = Arc::new(StaleKeys::default());
         let telemetry = Arc::new(NoTelemetry);
         let blobs =
             LocalBlobStore::open(&folder.path().join("blobs"), BufferBudget::new(1 << 20), telemetry.clone());
         let observer = {
-            let identities = Arc::clone(&identities);
-            Arc::new(move |changes: &[berth_storage::Change]| identities.forget(changes))
+            let (identities, stale_keys) = (Arc::clone(&identities), Arc::clone(&stale_keys));
+            Arc::new(move |changes: &[berth_storage::Change]| {
+                identities.forget(changes);
+                stale_keys.note(changes);
+            })
         };
         let options = RegistryOptions {
             uploads_expire_after: Duration::from_secs(3600),
@@ -52,6 +56,7 @@ impl House {
             clock,
             identities,
             repository_policies: Arc::default(),
+            stale_keys,
             account: Account { id: "000000000000".into(), region: "us-east-1".into() },
         };
         let directory = Directory::open(registry.records(), options).await.unwrap();
@@ -150,7 +155,7 @@ async fn a_key_its_token_and_its_refresh_token_end_at_its_time() {
     let made = house.key(Some(60 * SECOND)).await;
     let login = || house.directory.login(&made.key.id, made.secret.clone(), None);
     let first = login().await.unwrap().ok().unwrap();
-    let (token, _) = house.directory.issue(Some(&first.identity), first.key.as_ref(), vec![]).unwrap();
+    let (token, _) = house.directory.issue(Some(&first.identity), first.key.as_ref(), vec![]).await.unwrap();
     let refresh = house.directory.issue_refresh_token(&first).await.unwrap();
     let good = async || {
         let bearer = house.directory.bearer(&token).await.unwrap().is_some();
@@ -206,10 +211,10 @@ async fn a_rotated_key_is_believed_until_its_tokens_have_ended_and_then_forgotte
     let house = House::new().await;
     let directory = &house.directory;
     let key_of = |token: &str| token.split('.').next().map(str::to_owned);
-    let token = || directory.issue(None, None, vec![]).unwrap().0;
-    let before = token();
+    let token = async || directory.issue(None, None, vec![]).await.unwrap().0;
+    let before = token().await;
     directory.rotate_signing_key(&Actor::default()).await.unwrap();
-    let after = token();
+    let after = token().await;
     assert_ne!(key_of(&before), key_of(&after));
     house.pass(304 * SECOND);
     assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);
@@ -219,9 +224,9 @@ async fn a_rotated_key_is_believed_until_its_tokens_have_ended_and_then_forgotte
     assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);
     house.pass(60 * SECOND);
     assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Removed);
-    assert_eq!(directory.jwks().keys.len(), 1);
+    assert_eq!(directory.jwks().await.unwrap().keys.len(), 1);
     assert_eq!(directory.signing_keys().await.unwrap().len(), 1);
-    assert_eq!(key_of(&token()), key_of(&after));
+    assert_eq!(key_of(&token().await), key_of(&after));
     assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);
 }
 
@@ -231,7 +236,7 @@ async fn a_key_of_ninety_days_is_rotated_and_its_tokens_are_believed() {
     let directory = &house.directory;
     house.pass(90 * 24 * 3600 * SECOND - SECOND);
     assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);
-    let (token, _) = directory.issue(None, None, vec![]).unwrap();
+    let (token, _) = directory.issue(None, None, vec![]).await.unwrap();
     house.pass(SECOND);
     assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Rotated);
     assert_eq!(directory.tend_signing_keys().await.unwrap(), Tended::Nothing);

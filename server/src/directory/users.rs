@@ -124,15 +124,20 @@ impl Directory {
     /// # Errors
     /// When the name is taken, or there is no such group or policy.
     pub async fn add_user(&self, new: NewUser, actor: &Actor) -> Result<User, Error> {
+        let name = new.name.clone();
+        let identity = self.new_identity(new).await?;
+        self.records.add_identity(identity, self.by(actor)).await?;
+        self.user(&name).await
+    }
+
+    async fn new_identity(&self, new: NewUser) -> Result<NewIdentity, Error> {
         let NewUser { name, password, policies, groups } = new;
-        let identity = NewIdentity {
+        Ok(NewIdentity {
             name: name.to_string(),
             password: self.hash(password).await?,
             attachments: policies.iter().map(|policy| (record_of(policy), origin_of(policy))).collect(),
             groups: groups.iter().map(ToString::to_string).collect(),
-        };
-        self.records.add_identity(identity, self.by(actor)).await?;
-        self.user(&name).await
+        })
     }
 
     /// Whether there is any user yet.
@@ -141,6 +146,15 @@ impl Directory {
     /// When the database fails.
     pub async fn is_empty(&self) -> Result<bool, Error> {
         Ok(self.records.identities(String::new(), 1).await?.items.is_empty())
+    }
+
+    /// Makes the very first user; false when there is one already, perhaps since a moment ago.
+    ///
+    /// # Errors
+    /// When there is no such group or policy.
+    pub async fn add_first_user(&self, new: NewUser, actor: &Actor) -> Result<bool, Error> {
+        let identity = self.new_identity(new).await?;
+        Ok(self.records.add_first_identity(identity, self.by(actor)).await?)
     }
 
     /// Changes a password; every token issued before is worthless at once.

@@ -3,6 +3,7 @@
 mod attachments;
 mod audit;
 mod explain;
+mod gc;
 mod groups;
 mod keys;
 mod openapi;
@@ -18,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::App;
+pub use gc::AcceptedRestore;
 pub use keys::NewAccessKey;
 pub use users::ChangePassword;
 
@@ -48,5 +50,6 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(explain::explain))
         .routes(routes!(audit::list))
         .routes(routes!(signing_keys::list, signing_keys::rotate))
+        .routes(routes!(gc::accept_restore))
         .routes(routes!(openapi::show))
 }

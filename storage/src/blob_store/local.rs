@@ -3,6 +3,7 @@
 //! ```text
 //! <root>/uploads/<id>                               bytes on their way
 //! <root>/<algorithm>/<2 of hex>/<hex>.<id>          bytes that were sealed: Location is the path
+//! <root>/store/<fact>                               facts about the store itself
 //! ```
 //! Sealing is fsync of the file, rename, fsync of the folder; nothing is acknowledged before.
 
@@ -11,17 +12,18 @@ use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use berth_oci::Digest;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::read::stream_file;
-use super::{BlobStore, ByteRange, ByteStream, Found, Location, Staged};
+use super::{BlobStore, ByteRange, ByteStream, Found, Location, SignedUrl, Staged, Way};
 use crate::error::{Fault, OrFault};
 use crate::{BufferBudget, Telemetry, blocking};
 
@@ -38,9 +40,11 @@ pub struct LocalBlobStore {
 }
 
 /// What an upload has open in this process; another one opens it anew.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Handle {
+    #[serde(skip)]
     open: Option<Arc<Open>>,
+    #[serde(skip)]
     flushed: u64,
 }
 
@@ -122,13 +126,17 @@ impl LocalBlobStore {
 
 impl BlobStore for LocalBlobStore {
     fn begin(&self) -> Staged {
-        Staged { id: Uuid::new_v4().simple().to_string(), length: 0, handle: Handle::default() }
+        Staged { id: Uuid::new_v4().simple().to_string(), length: 0, way: Way::Local(Handle::default()) }
+    }
+
+    fn largest_blob(&self) -> Option<u64> {
+        None
     }
 
     async fn append(&self, staged: &mut Staged, bytes: Vec<Bytes>) -> Result<(), Fault> {
         let path = self.staging_path(staged);
         let offset = staged.length;
-        let open = staged.handle.open.clone();
+        let open = staged.way.local()?.open.clone();
         let write = blocking("appending to an upload", move || {
             let open = open.map_or_else(|| Open::at(&path, offset), Ok)?;
             open.cut(offset)?;
@@ -138,10 +146,10 @@ impl BlobStore for LocalBlobStore {
         let doing = || format!("appending to upload {}", staged.id);
         let (open, written) = self.timed("append", write).await?.or_fault(doing)?;
         // Kept also when writing failed, for `sync` to flush what earlier appends wrote.
-        staged.handle.open = Some(Arc::clone(&open));
+        staged.way.local_mut()?.open = Some(Arc::clone(&open));
         let count = written.or_fault(doing)?;
         staged.length += count;
-        let handle = &mut staged.handle;
+        let handle = staged.way.local_mut()?;
         if staged.length - handle.flushed >= FLUSH_EVERY && !open.failed.is_locked() {
             let early = Arc::clone(&open);
             handle.flushed = staged.length;
@@ -152,7 +160,7 @@ impl BlobStore for LocalBlobStore {
     }
 
     async fn sync(&self, staged: &mut Staged) -> Result<(), Fault> {
-        let Some(open) = staged.handle.open.clone() else { return Ok(()) };
+        let Some(open) = staged.way.local()?.open.clone() else { return Ok(()) };
         let sync = blocking("flushing an upload", move || open.flush());
         self.timed("sync", sync).await?.or_fault(|| format!("flushing upload {}", staged.id))
     }
@@ -160,10 +168,14 @@ impl BlobStore for LocalBlobStore {
     async fn seal(&self, staged: &Staged, digest: &Digest) -> Result<Location, Fault> {
         let location = Self::sealed_location(staged, digest);
         let (from, to) = (self.staging_path(staged), self.path(&location));
-        let (open, length) = (staged.handle.open.clone(), staged.length);
+        let (open, length) = (staged.way.local()?.open.clone(), staged.length);
         let seal = blocking("sealing an upload", move || seal_file(open, length, &from, &to));
         self.timed("seal", seal).await?.or_fault(|| format!("sealing upload {} as {digest}", staged.id))?;
         Ok(location)
+    }
+
+    async fn leftovers(&self, _: &Staged, _: &Digest) -> Result<Vec<Location>, Fault> {
+        Ok(Vec::new())
     }
 
     async fn abort(&self, staged: &Staged, sealing: Option<&Digest>) -> Result<(), Fault> {
@@ -186,6 +198,10 @@ impl BlobStore for LocalBlobStore {
         opened
     }
 
+    async fn url(&self, _: &Location, _: Duration) -> Result<Option<SignedUrl>, Fault> {
+        Ok(None)
+    }
+
     async fn remove(&self, at: &Location) -> Result<(), Fault> {
         let path = self.path(at);
         let remove = blocking("removing a blob", move || remove_file(&path));
@@ -205,6 +221,60 @@ impl BlobStore for LocalBlobStore {
             })
             .boxed()
     }
+
+    async fn fact(&self, name: &'static str) -> Result<Option<String>, Fault> {
+        let path = self.root.join("store").join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Fault::new(format!("reading {}", path.display()), error)),
+        }
+    }
+
+    async fn note_once(&self, name: &'static str, value: &str) -> Result<String, Fault> {
+        let (folder, value) = (self.root.join("store"), value.to_owned());
+        let path = folder.join(name);
+        let noting = || format!("writing {}", path.display());
+        let (to, text) = (path.clone(), format!("{value}\n"));
+        let note = blocking("noting a fact about the store", move || note_file(&folder, &to, &text));
+        note.await?.or_fault(noting)?;
+        let there = self.fact(name).await?;
+        there.ok_or_else(|| Fault::because(noting(), "what was written is not there"))
+    }
+
+    async fn note(&self, name: &'static str, value: &str) -> Result<(), Fault> {
+        let folder = self.root.join("store");
+        let (to, text) = (folder.join(name), format!("{value}\n"));
+        let noting = format!("writing {}", to.display());
+        let note = blocking("noting a fact about the store", move || {
+            fs::rename(new_file(&folder, &text)?, to)?;
+            File::open(folder)?.sync_all()
+        });
+        note.await?.or_fault(|| noting)
+    }
+}
+
+/// Makes a durable file under a name of its own; gives that.
+fn new_file(folder: &Path, text: &str) -> io::Result<PathBuf> {
+    make_folder(folder)?;
+    let new = folder.join(format!("{}.new", Uuid::new_v4().simple()));
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(new)
+}
+
+/// Makes a file durable, whole or not at all, unless it is there.
+fn note_file(folder: &Path, to: &Path, text: &str) -> io::Result<()> {
+    let new = new_file(folder, text)?;
+    // Not renamed: a link doesn't take the place of what another process noted.
+    let linked = fs::hard_link(&new, to);
+    fs::remove_file(&new)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        linked => linked?,
+    }
+    File::open(folder)?.sync_all()
 }
 
 fn write_all_vectored(mut file: &File, bytes: &[Bytes]) -> io::Result<u64> {

@@ -25,9 +25,14 @@ struct Reading {
 }
 
 /// The bytes of `range` of `file`, which `name` names in errors.
-pub(super) fn stream_file(file: File, name: &str, range: ByteRange, budget: &BufferBudget) -> ByteStream {
+pub(super) fn stream_file(
+    file: impl Into<Arc<File>>,
+    name: &str,
+    range: ByteRange,
+    budget: &BufferBudget,
+) -> ByteStream {
     let reading = Reading {
-        file: Arc::new(file),
+        file: file.into(),
         name: name.into(),
         budget: budget.clone(),
         next: range.first,

@@ -98,12 +98,13 @@ pub struct Refusal {
 }
 
 impl Records {
-    /// What was done and refused, in the order of writing.
+    /// What was done and refused, in the order of writing; what comes later has a higher id.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn audit(&self, page: AuditPage) -> Result<Vec<AuditRecord>, Error> {
-        self.metadata().scan(page, page_of).await
+        let newest = self.metadata().read(page, newest).await?;
+        self.metadata().scan((page, newest), page_of).await
     }
 
     /// Writes down what was refused, all in one transaction.
@@ -201,7 +202,22 @@ fn read(row: &Row) -> Result<AuditRecord, Fault> {
     })
 }
 
-fn page_of<'t>(tx: &'t mut Tx<'_>, page: &'t AuditPage) -> BoxFuture<'t, Result<Vec<AuditRecord>, Error>> {
+/// The id up to which all records after `page.after` can be seen.
+fn newest<'t>(tx: &'t mut Tx<'_>, page: &'t AuditPage) -> BoxFuture<'t, Result<i64, Error>> {
+    Box::pin(async move {
+        let row = tx.row("SELECT COALESCE(MAX(id), 0) FROM audit", args![]).await?;
+        let newest = row.map_or(Ok(0), |row| row.int(0))?;
+        if newest > page.after {
+            tx.await_writers_of_audit().await?;
+        }
+        Ok(newest)
+    })
+}
+
+fn page_of<'t>(
+    tx: &'t mut Tx<'_>,
+    (page, newest): &'t (AuditPage, i64),
+) -> BoxFuture<'t, Result<Vec<AuditRecord>, Error>> {
     Box::pin(async move {
         let AuditPage { since, after, limit } = *page;
         // What is much older is not read only to be passed over.
@@ -210,8 +226,8 @@ fn page_of<'t>(tx: &'t mut Tx<'_>, page: &'t AuditPage) -> BoxFuture<'t, Result<
         let older = older.map(|row| row.int(0)).transpose()?.unwrap_or(0);
         let sql = "SELECT id, at, action, outcome, identity_id, user_name, access_key, address, request_id,
                        repository, digest, tags, subject, detail, times
-                   FROM audit WHERE id > $1 AND at >= $2 ORDER BY id LIMIT $3";
-        let rows = tx.rows(sql, args![after.max(older), since, limit]).await?;
+                   FROM audit WHERE id > $1 AND id <= $4 AND at >= $2 ORDER BY id LIMIT $3";
+        let rows = tx.rows(sql, args![after.max(older), since, limit, *newest]).await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     })
 }

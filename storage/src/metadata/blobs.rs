@@ -50,6 +50,11 @@ pub(crate) fn holders<'t>(
     })
 }
 
+/// Whether there is any blob at all.
+pub(crate) fn any<'t>(tx: &'t mut Tx<'_>, (): &'t ()) -> BoxFuture<'t, Result<bool, Error>> {
+    Box::pin(async move { Ok(tx.row("SELECT digest FROM blobs LIMIT 1", args![]).await?.is_some()) })
+}
+
 /// A blob on its way from one repository to another.
 #[derive(Debug)]
 pub(crate) struct Mount {

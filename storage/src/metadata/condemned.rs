@@ -45,14 +45,19 @@ pub(crate) async fn staged(
     tx.run(sql, args![&new_id(), staged, sealing, now]).await
 }
 
-/// What is due, oldest first, at most `limit`.
-pub(crate) fn due<'t>(
+/// How long what was taken is left to whoever took it: a process that ended meanwhile removes nothing.
+const TAKEN: Duration = Duration::from_secs(300);
+
+/// Takes what is due, oldest first, at most `limit`; nobody else is given it for [`TAKEN`].
+pub(crate) fn take_due<'t>(
     tx: &'t mut Tx<'_>,
     (now, limit): &'t (Timestamp, u64),
 ) -> BoxFuture<'t, Result<Vec<Condemned>, Error>> {
     Box::pin(async move {
-        let sql = "SELECT id, location, staged, sealing FROM condemned WHERE retry_at <= $1 ORDER BY retry_at LIMIT $2";
-        let rows = tx.rows(sql, args![*now, *limit]).await?;
+        let sql = "UPDATE condemned SET retry_at = $3
+                   WHERE id IN (SELECT id FROM condemned WHERE retry_at <= $1 ORDER BY retry_at LIMIT $2)
+                   RETURNING id, location, staged, sealing";
+        let rows = tx.rows(sql, args![*now, *limit, now.after(TAKEN)]).await?;
         let condemned = rows.iter().map(|row| {
             let what = match row.text_or_null(2)? {
                 Some(staged) => {

@@ -1,6 +1,7 @@
 //! Names and relations, in SQL. Units of work are written once, against [`Tx`]; only the engines
 //! that run them and their migrations differ.
 
+mod postgres;
 mod sqlite;
 mod tx;
 
@@ -8,7 +9,9 @@ pub(crate) mod access_keys;
 pub(crate) mod audit;
 pub(crate) mod blobs;
 pub(crate) mod condemned;
+pub(crate) mod epoch;
 pub(crate) mod groups;
+pub(crate) mod leases;
 pub(crate) mod manifests;
 pub(crate) mod policies;
 pub(crate) mod records;
@@ -28,11 +31,14 @@ use std::time::Instant;
 use berth_oci::RepositoryName;
 use futures_util::future::BoxFuture;
 
+pub(crate) use postgres::{Failure, Remedy};
+pub use postgres::{NotAPostgresUrl, PostgresOptions, PostgresUrl};
 pub(crate) use tx::args;
 pub use tx::{Row, Tx, Value};
 
 use crate::Telemetry;
 use crate::error::{Error, Fault};
+use postgres::Postgres;
 use sqlite::Sqlite;
 
 /// A unit of work: a function of a transaction and its arguments that awaits nothing but SQL. It
@@ -48,6 +54,10 @@ pub enum Change {
     Repository(RepositoryName),
     /// Who there is and what they may do.
     Directory,
+    /// The keys that sign tokens.
+    SigningKeys,
+    /// Nobody knows: another process may have changed anything.
+    Anything,
 }
 
 /// Told of what a COMMIT changed, after it and before anyone gets an answer.
@@ -56,8 +66,14 @@ pub type Observer = Arc<dyn Fn(&[Change]) + Send + Sync>;
 /// The database.
 #[derive(Clone)]
 pub struct Metadata {
-    engine: Arc<Sqlite>,
+    engine: Engine,
     telemetry: Arc<dyn Telemetry>,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 impl Metadata {
@@ -71,7 +87,21 @@ impl Metadata {
         telemetry: Arc<dyn Telemetry>,
     ) -> Result<Self, Fault> {
         let engine = Arc::new(Sqlite::open(path, observer, Arc::clone(&telemetry))?);
-        Ok(Self { engine, telemetry })
+        Ok(Self { engine: Engine::Sqlite(engine), telemetry })
+    }
+
+    /// Opens a PostgreSQL database, which other processes may use, too; `observer` is told of every
+    /// change, theirs some seconds later.
+    ///
+    /// # Errors
+    /// When it can't be reached, is too old, somebody else's, or of a newer version of berth.
+    pub async fn open_postgres(
+        options: PostgresOptions,
+        observer: Observer,
+        telemetry: Arc<dyn Telemetry>,
+    ) -> Result<Self, Fault> {
+        let engine = Arc::new(Postgres::open(options, observer).await?);
+        Ok(Self { engine: Engine::Postgres(engine), telemetry })
     }
 
     /// Runs `unit`; when this returns `Ok` its changes are durable.
@@ -84,28 +114,33 @@ impl Metadata {
         T: Send + 'static,
     {
         let started = Instant::now();
-        let result = self.engine.write(args, unit).await;
+        let result = match &self.engine {
+            Engine::Sqlite(engine) => engine.write(args, unit).await,
+            Engine::Postgres(engine) => engine.write(args, unit).await,
+        };
         self.telemetry.database("write", started.elapsed());
         result
     }
 
-    /// Runs a `unit` that only looks up a few rows.
+    /// Runs a `unit` that only looks up a few rows, with one statement: several may see different states.
     ///
     /// # Errors
     /// What the unit refused, or a fault.
-    #[expect(clippy::unused_async, reason = "an engine across a network awaits here")]
     pub async fn read<A, T>(&self, args: A, unit: Unit<A, T>) -> Result<T, Error>
     where
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
         let started = Instant::now();
-        let result = self.engine.read(&args, unit);
+        let result = match &self.engine {
+            Engine::Sqlite(engine) => engine.read(&args, unit),
+            Engine::Postgres(engine) => engine.read(&args, unit).await,
+        };
         self.telemetry.database("read", started.elapsed());
         result
     }
 
-    /// Runs a `unit` that only reads but may touch many rows, away from the async threads.
+    /// Runs a `unit` that only reads but may touch many rows, all of one state, away from the async threads.
     ///
     /// # Errors
     /// What the unit refused, or a fault.
@@ -115,8 +150,13 @@ impl Metadata {
         T: Send + 'static,
     {
         let started = Instant::now();
-        let engine = Arc::clone(&self.engine);
-        let result = crate::blocking("reading the database", move || engine.read(&args, unit)).await?;
+        let result = match &self.engine {
+            Engine::Sqlite(engine) => {
+                let engine = Arc::clone(engine);
+                crate::blocking("reading the database", move || engine.read(&args, unit)).await?
+            }
+            Engine::Postgres(engine) => engine.scan(&args, unit).await,
+        };
         self.telemetry.database("scan", started.elapsed());
         result
     }
@@ -125,5 +165,18 @@ impl Metadata {
 impl std::fmt::Debug for Metadata {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Metadata")
+    }
+}
+
+/// Why a schema could not be brought up to date.
+fn not_up_to_date(database: &str, error: refinery::Error) -> Fault {
+    let doing = format!("bringing the database {database} up to date");
+    match error.kind() {
+        refinery::error::Kind::MissingVersion(migration) => {
+            let version = migration.version();
+            let why = format!("its schema is {version}, of a newer berth than this one; start that version");
+            Fault::because(doing, why)
+        }
+        _ => Fault::new(doing, error),
     }
 }

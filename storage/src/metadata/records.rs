@@ -66,6 +66,11 @@ pub struct NewIdentity {
     pub groups: Vec<String>,
 }
 
+const BY_ID: &str = "SELECT id, name, password, created_at, disabled_at, credentials_changed_at
+                     FROM identities WHERE id = $1";
+const BY_NAME: &str = "SELECT id, name, password, created_at, disabled_at, credentials_changed_at
+                       FROM identities WHERE name = $1";
+
 /// The records beside the images: identities, keys, facts about the store.
 #[derive(Debug, Clone)]
 pub struct Records(Metadata);
@@ -84,7 +89,7 @@ impl Records {
     /// # Errors
     /// When the database fails, as everywhere here.
     pub async fn identity(&self, id: String) -> Result<Option<IdentityRecord>, Error> {
-        self.0.read(("SELECT id, name, password, created_at, disabled_at, credentials_changed_at FROM identities WHERE id = $1", id), find_identity).await
+        self.0.scan((BY_ID, id), find_identity).await
     }
 
     /// The identity of this name, if there is one.
@@ -92,7 +97,7 @@ impl Records {
     /// # Errors
     /// When the database fails.
     pub async fn identity_named(&self, name: String) -> Result<Option<IdentityRecord>, Error> {
-        self.0.read(("SELECT id, name, password, created_at, disabled_at, credentials_changed_at FROM identities WHERE name = $1", name), find_identity).await
+        self.0.scan((BY_NAME, name), find_identity).await
     }
 
     /// The identities after the one named `after`, in order of name, at most `limit`.
@@ -111,6 +116,14 @@ impl Records {
     /// policy.
     pub async fn add_identity(&self, new: NewIdentity, by: By) -> Result<String, Error> {
         self.0.write((new, by), add_identity).await
+    }
+
+    /// Makes the very first identity; false when there is one already, perhaps since a moment ago.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no such group or policy.
+    pub async fn add_first_identity(&self, new: NewIdentity, by: By) -> Result<bool, Error> {
+        self.0.write((new, by), add_first_identity).await
     }
 
     /// Changes a password; tokens issued before, and refresh tokens, count no more.
@@ -258,6 +271,19 @@ fn add_identity<'t>(
             groups::join(tx, group, &id, by).await?;
         }
         Ok(id)
+    })
+}
+
+fn add_first_identity<'t>(
+    tx: &'t mut Tx<'_>,
+    new: &'t (NewIdentity, By),
+) -> BoxFuture<'t, Result<bool, Error>> {
+    Box::pin(async move {
+        if tx.row("SELECT id FROM identities LIMIT 1", args![]).await?.is_some() {
+            return Ok(false);
+        }
+        add_identity(tx, new).await?;
+        Ok(true)
     })
 }
 

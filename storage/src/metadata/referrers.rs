@@ -29,7 +29,7 @@ pub(crate) fn page<'t>(
                    JOIN manifests ON manifests.repository_id = repositories.id
                    WHERE repositories.name = $1 AND repositories.deleted_at IS NULL
                      AND manifests.subject = $2 AND manifests.digest > $4 AND manifests.deleted_at IS NULL
-                     AND ($3 IS NULL OR manifests.artifact_type = $3)
+                     AND (CAST($3 AS TEXT) IS NULL OR manifests.artifact_type = $3)
                    ORDER BY manifests.digest LIMIT $5";
         let ReferrersOf { name, subject, artifact_type, last, limit } = asked;
         let rows = tx.rows(sql, args![name, subject, artifact_type.as_ref(), last, *limit]).await?;

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::audit::{Deed, note};
 use super::records::Records;
-use super::{Tx, args};
+use super::{Change, Tx, args};
 use crate::Actor;
 use crate::error::Error;
 use crate::time::Timestamp;
@@ -48,6 +48,20 @@ impl Records {
         self.metadata().write((key, actor.clone()), rotate_signing_key).await
     }
 
+    /// The same, but only if the key that signs now was made at `made_until` or before, or there is
+    /// none; whether it was. Another process may have been first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn replace_signing_key(
+        &self,
+        key: SigningKeyRecord,
+        made_until: Timestamp,
+        actor: &Actor,
+    ) -> Result<bool, Error> {
+        self.metadata().write(((key, actor.clone()), made_until), replace_signing_key).await
+    }
+
     /// Forgets the keys that sign no more since `retired_until` or longer; says how many.
     ///
     /// # Errors
@@ -78,6 +92,7 @@ fn add_signing_key<'t>(tx: &'t mut Tx<'_>, key: &'t SigningKeyRecord) -> BoxFutu
     Box::pin(async move {
         let sql = "INSERT INTO signing_keys (kid, sealed_private, created_at) VALUES ($1, $2, $3)";
         tx.run(sql, args![&key.kid, key.sealed_private.clone(), key.created_at]).await?;
+        tx.changed(Change::SigningKeys);
         Ok(())
     })
 }
@@ -95,12 +110,28 @@ fn rotate_signing_key<'t>(
     })
 }
 
+fn replace_signing_key<'t>(
+    tx: &'t mut Tx<'_>,
+    (new, made_until): &'t ((SigningKeyRecord, Actor), Timestamp),
+) -> BoxFuture<'t, Result<bool, Error>> {
+    Box::pin(async move {
+        let sql = "SELECT kid FROM signing_keys WHERE retired_at IS NULL AND created_at > $1 LIMIT 1";
+        if tx.row(sql, args![*made_until]).await?.is_some() {
+            return Ok(false);
+        }
+        rotate_signing_key(tx, new).await?;
+        Ok(true)
+    })
+}
+
 fn remove_signing_keys<'t>(
     tx: &'t mut Tx<'_>,
     retired_until: &'t Timestamp,
 ) -> BoxFuture<'t, Result<usize, Error>> {
     Box::pin(async move {
         let sql = "DELETE FROM signing_keys WHERE retired_at <= $1 RETURNING kid";
-        Ok(tx.rows(sql, args![*retired_until]).await?.len())
+        let removed = tx.rows(sql, args![*retired_until]).await?.len();
+        tx.changed(Change::SigningKeys);
+        Ok(removed)
     })
 }

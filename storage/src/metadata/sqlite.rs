@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Change, Observer, Tx, Unit};
+use super::{Change, Observer, Tx, Unit, not_up_to_date};
 use crate::Telemetry;
 use crate::error::{Error, Fault, OrFault};
 
@@ -41,7 +41,9 @@ impl Sqlite {
         telemetry: Arc<dyn Telemetry>,
     ) -> Result<Self, Fault> {
         let mut writer = connect(path)?;
-        embedded::migrations::runner().run(&mut writer).map_err(|error| not_up_to_date(path, error))?;
+        embedded::migrations::runner()
+            .run(&mut writer)
+            .map_err(|error| not_up_to_date(&path.display().to_string(), error))?;
         let (queue, jobs) = mpsc::channel(4 * GROUP);
         thread::Builder::new()
             .name("berth-writer".to_owned())
@@ -85,18 +87,6 @@ fn run<A, T>(unit: Unit<A, T>, tx: &mut Tx<'_>, args: &A) -> Result<T, Error> {
     unit(tx, args).now_or_never().unwrap_or_else(|| {
         Err(Fault::because("running a unit of work", "it awaited something other than SQL").into())
     })
-}
-
-fn not_up_to_date(path: &Path, error: refinery::Error) -> Fault {
-    let doing = format!("bringing the database {} up to date", path.display());
-    match error.kind() {
-        refinery::error::Kind::MissingVersion(migration) => {
-            let version = migration.version();
-            let why = format!("its schema is {version}, of a newer berth than this one; start that version");
-            Fault::because(doing, why)
-        }
-        _ => Fault::new(doing, error),
-    }
 }
 
 fn connect(path: &Path) -> Result<Connection, Fault> {

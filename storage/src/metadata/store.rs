@@ -27,3 +27,8 @@ pub(crate) fn note_once<'t>(
         Ok(fact(tx, name).await?.unwrap_or_else(|| value.clone()))
     })
 }
+
+/// Forgets a fact.
+pub(crate) fn forget<'t>(tx: &'t mut Tx<'_>, name: &'t &'static str) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move { Ok(tx.run("DELETE FROM store WHERE name = $1", args![*name]).await?) })
+}

@@ -7,6 +7,7 @@ use berth_oci::{Digest, MediaType, RepositoryName, Tag};
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
+use super::postgres::{Failure, Session};
 use crate::error::{Fault, OrFault};
 use crate::{Change, Timestamp};
 
@@ -20,6 +21,7 @@ pub struct Tx<'c> {
 #[derive(Debug)]
 enum Driver<'c> {
     Sqlite(&'c mut rusqlite::Connection),
+    Postgres(Session<'c>),
 }
 
 impl<'c> Tx<'c> {
@@ -27,14 +29,18 @@ impl<'c> Tx<'c> {
         Self { driver: Driver::Sqlite(connection), changes: Vec::new() }
     }
 
+    pub(super) const fn postgres(session: Session<'c>) -> Self {
+        Self { driver: Driver::Postgres(session), changes: Vec::new() }
+    }
+
     /// Runs one statement and gives all its rows.
     ///
     /// # Errors
     /// When the database refuses the statement; the fault carries the statement's text.
-    #[expect(clippy::unused_async, reason = "an engine across a network awaits here")]
     pub async fn rows(&mut self, sql: &'static str, args: &[Value]) -> Result<Vec<Row>, Fault> {
         match &mut self.driver {
             Driver::Sqlite(connection) => rows_sqlite(connection, sql, args).or_fault(|| doing(sql)),
+            Driver::Postgres(session) => session.rows(sql, args).await.or_fault(|| doing(sql)),
         }
     }
 
@@ -54,13 +60,36 @@ impl<'c> Tx<'c> {
         self.rows(sql, args).await.map(drop)
     }
 
+    /// Waits for every unit that has an id of the audit already but is not committed yet. Where all write
+    /// in turns there is none.
+    pub(super) async fn await_writers_of_audit(&mut self) -> Result<(), Fault> {
+        match &self.driver {
+            Driver::Sqlite(_) => Ok(()),
+            // Each of them shares this lock until its end; see next_audit_id in the schema.
+            Driver::Postgres(_) => self.run("SELECT COUNT(*) FROM pg_advisory_xact_lock(1)", args![]).await,
+        }
+    }
+
     /// Notes what this unit of work changed, for whoever keeps copies; told only after COMMIT.
     pub fn changed(&mut self, change: Change) {
         self.changes.push(change);
     }
 
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
     pub(super) fn into_changes(self) -> Vec<Change> {
         self.changes
+    }
+
+    /// Commits where the driver's transaction is this unit's own; gives what it changed.
+    pub(super) async fn commit(self) -> Result<Vec<Change>, Failure> {
+        match self.driver {
+            Driver::Sqlite(_) => {}
+            Driver::Postgres(session) => session.commit().await?,
+        }
+        Ok(self.changes)
     }
 }
 
@@ -201,6 +230,15 @@ pub(crate) use args;
 pub struct Row(Vec<Value>);
 
 impl Row {
+    /// Every column.
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.0
+    }
+
+    pub(super) const fn of(values: Vec<Value>) -> Self {
+        Self(values)
+    }
+
     fn unexpected(&self, column: usize, wanted: &str) -> Fault {
         let found = self.0.get(column);
         Fault::because("reading the database", format!("column {column} is {found:?}, not {wanted}"))

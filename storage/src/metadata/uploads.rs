@@ -187,6 +187,8 @@ pub(crate) struct Finish {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
     pub(crate) location: Location,
+    /// What it leaves in the blob store besides.
+    pub(crate) leftovers: Vec<Location>,
     pub(crate) creation: Creation,
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
@@ -203,6 +205,9 @@ pub(crate) fn finish<'t>(tx: &'t mut Tx<'_>, finish: &'t Finish) -> BoxFuture<'t
         let arrival = Arrival { digest, size: finish.size, location: &finish.location, now: *now };
         blobs::insert(tx, &arrival).await?;
         blobs::grant(tx, &repository, digest, *now).await?;
+        for left in &finish.leftovers {
+            condemned::location(tx, left, *now).await?;
+        }
         let (repository, digest) = (Some(&finish.repository), Some(digest));
         let deed = Deed { action: "blob.put", repository, digest, ..Deed::default() };
         Ok(note(tx, &finish.actor, *now, deed).await?)

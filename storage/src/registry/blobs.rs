@@ -1,11 +1,13 @@
 //! Blobs: read, mounted, deleted.
 
+use std::time::Duration;
+
 use berth_oci::{Digest, RepositoryName};
 
 use super::{Creation, Registry, fault};
 use crate::error::Error;
 use crate::metadata::blobs::{self, Mount};
-use crate::{Actor, BlobStore, By, ByteRange, ByteStream, Location};
+use crate::{Actor, BlobStore, By, ByteRange, ByteStream, Location, SignedUrl};
 
 /// A blob that a repository may show.
 #[derive(Debug, Clone)]
@@ -52,6 +54,14 @@ impl<B: BlobStore> Registry<B> {
         let lost =
             || fault(&format!("reading blob {}", blob.location), "its bytes are gone; push the image again");
         Ok(BlobRead { range, bytes: bytes.ok_or_else(lost)? })
+    }
+
+    /// Where a client may read a blob for so long; none: only from this registry.
+    ///
+    /// # Errors
+    /// A fault when the blob store can't sign.
+    pub async fn blob_url(&self, blob: &BlobInfo, ttl: Duration) -> Result<Option<SignedUrl>, Error> {
+        Ok(self.shared.blobs.url(&blob.location, ttl).await?)
     }
 
     /// Repositories that may show the blob, after `last`, in order of name, at most `limit`.

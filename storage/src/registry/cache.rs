@@ -101,7 +101,11 @@ impl ManifestCache {
                     *forgotten += 1;
                     self.entries.retain(|key, _| key.0 != *name);
                 }
-                Change::Directory => {}
+                Change::Anything => {
+                    self.forgotten.iter().for_each(|forgotten| *forgotten.lock() += 1);
+                    self.entries.clear();
+                }
+                Change::Directory | Change::SigningKeys => {}
             }
         }
     }

@@ -1,8 +1,11 @@
 //! The registry: what a push, a pull and a delete do to metadata and bytes together.
 
+mod belonging;
 mod blobs;
 mod cache;
+mod epoch;
 mod manifests;
+mod migration;
 mod sweep;
 mod uploads;
 
@@ -14,14 +17,18 @@ use berth_oci::{Annotations, Descriptor, Digest, MediaType};
 use bytes::Bytes;
 
 pub use blobs::{BlobInfo, BlobRead};
+pub use epoch::Age;
 pub use manifests::PushedManifest;
+pub use migration::{Migrated, Progress};
 pub use sweep::Swept;
 pub use uploads::{Chunk, UploadStatus};
 
 use crate::error::{Error, Fault};
 use crate::metadata::records::Records;
 use crate::metadata::uploads as session_rows;
-use crate::{BlobStore, BufferBudget, Change, Clock, Metadata, Observer, Telemetry, Timestamp};
+use crate::{
+    BlobStore, BufferBudget, Change, Clock, Metadata, Observer, PostgresOptions, Telemetry, Timestamp,
+};
 use cache::ManifestCache;
 
 /// How much memory the buffers of all uploads may take before each new one is the smallest, in bytes.
@@ -94,7 +101,7 @@ pub struct RegistryOptions {
     pub audit_keep: Duration,
     /// How many of the audit's records are kept.
     pub audit_most: u64,
-    /// How much memory the manifest cache may take, in bytes.
+    /// How much memory the manifest cache of SQLite may take, in bytes.
     pub manifest_cache_bytes: u64,
     /// The present moment.
     pub clock: Clock,
@@ -112,7 +119,8 @@ pub struct Registry<B> {
 struct Shared<B> {
     metadata: Metadata,
     blobs: B,
-    cache: Arc<ManifestCache>,
+    /// Only where this process alone changes the database.
+    cache: Option<Arc<ManifestCache>>,
     clock: Clock,
     telemetry: Arc<dyn Telemetry>,
     uploads_expire_after: Duration,
@@ -142,8 +150,7 @@ impl<B: BlobStore> Registry<B> {
     pub async fn open_sqlite(database: &Path, blobs: B, options: RegistryOptions) -> Result<Self, Error> {
         let cache = Arc::new(ManifestCache::new(options.manifest_cache_bytes));
         let observer = {
-            let cache = Arc::clone(&cache);
-            let next = options.observer;
+            let (cache, next) = (Arc::clone(&cache), Arc::clone(&options.observer));
             Arc::new(move |changes: &[Change]| {
                 cache.forget(changes);
                 next(changes);
@@ -151,7 +158,31 @@ impl<B: BlobStore> Registry<B> {
         };
         let metadata = Metadata::open_sqlite(database, observer, Arc::clone(&options.telemetry))?;
         metadata.write((), session_rows::free_all).await?;
-        Ok(Self {
+        Ok(Self::new(metadata, blobs, Some(cache), options))
+    }
+
+    /// Opens the registry whose metadata is in a PostgreSQL that other processes may use, too: what
+    /// they change is seen, so manifests are looked up each time.
+    ///
+    /// # Errors
+    /// When the database can't be reached or is none for berth.
+    pub async fn open_postgres(
+        database: PostgresOptions,
+        blobs: B,
+        options: RegistryOptions,
+    ) -> Result<Self, Error> {
+        let (observer, telemetry) = (Arc::clone(&options.observer), Arc::clone(&options.telemetry));
+        let metadata = Metadata::open_postgres(database, observer, telemetry).await?;
+        Ok(Self::new(metadata, blobs, None, options))
+    }
+
+    fn new(
+        metadata: Metadata,
+        blobs: B,
+        cache: Option<Arc<ManifestCache>>,
+        options: RegistryOptions,
+    ) -> Self {
+        Self {
             shared: Arc::new(Shared {
                 metadata,
                 blobs,
@@ -163,7 +194,7 @@ impl<B: BlobStore> Registry<B> {
                 audit_most: options.audit_most,
                 upload_buffers: BufferBudget::new(UPLOAD_BUFFERS),
             }),
-        })
+        }
     }
 
     /// The records beside the images: identities, keys, facts about the store.

@@ -3,7 +3,7 @@
 
 use tracing::warn;
 
-use super::Registry;
+use super::{Age, Registry};
 use crate::error::{Error, Fault};
 use crate::metadata::audit::{self, Trim};
 use crate::metadata::condemned::{self, Remains};
@@ -29,12 +29,17 @@ pub struct Swept {
 impl<B: BlobStore> Registry<B> {
     /// Ends expired upload sessions, trims the audit and removes condemned bytes, all that is due now.
     ///
-    /// One item that can't be removed is tried again later and never stops the others.
+    /// One item that can't be removed is tried again later and never stops the others. Of several
+    /// processes each takes what the others leave. Of a database that was restored, only the audit is
+    /// trimmed until somebody accepts it.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<Swept, Error> {
-        let mut swept = Swept::default();
+        let mut swept = Swept { audit_records: self.trim_audit().await?, ..Swept::default() };
+        if self.age().await? != Age::Same {
+            return Ok(swept);
+        }
         let now = self.now();
         loop {
             let expired = self.metadata().write((now, STEP), uploads::expire).await?;
@@ -43,9 +48,8 @@ impl<B: BlobStore> Registry<B> {
                 break;
             }
         }
-        swept.audit_records = self.trim_audit().await?;
         loop {
-            let due = self.metadata().scan((now, STEP), condemned::due).await?;
+            let due = self.metadata().write((now, STEP), condemned::take_due).await?;
             let mut gone = Vec::with_capacity(due.len());
             for item in &due {
                 match self.remove(&item.what).await {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use berth_oci::{Algorithm, ChunkRange, Digest, Hasher, RepositoryName};
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, join};
+use futures_util::future::{BoxFuture, join, try_join};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -245,6 +245,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     where
         S: Stream<Item = Result<Bytes, String>> + Send + Unpin,
     {
+        self.refuse_too_large(announced.unwrap_or(0))?;
         let (batches, mut received) = mpsc::channel::<Bytes>(1);
         let budget = self.registry.shared.upload_buffers.clone();
         let collecting = async move {
@@ -310,6 +311,16 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         }
     }
 
+    /// Refuses what would make the blob larger than the store can keep.
+    fn refuse_too_large(&self, more: u64) -> Result<(), Error> {
+        match self.registry.shared.blobs.largest_blob() {
+            Some(largest) if self.session.received.saturating_add(more) > largest => {
+                Err(Error::BlobTooLarge { largest })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Renews a claim of which little is left. It may have run out and be another's by now (this
     /// machine slept, say), and a write would fall between the bytes of that one.
     async fn hold_claim(&mut self) -> Result<(), Error> {
@@ -319,6 +330,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
 
     /// Hashes and appends a batch, side by side; both happened or neither.
     async fn store(&mut self, batch: Bytes) -> Result<(), Error> {
+        self.refuse_too_large(batch.len() as u64)?;
         self.hold_claim().await?;
         let session = &mut self.session;
         let size = batch.len();
@@ -432,8 +444,10 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         if let Err(error) = self.hold_claim().await {
             return Err(self.leave_after(error).await);
         }
-        let location = match self.registry.shared.blobs.seal(&self.session.staged, digest).await {
-            Ok(location) => location,
+        let (blobs, staged) = (&self.registry.shared.blobs, &self.session.staged);
+        let sealed = try_join(blobs.seal(staged, digest), blobs.leftovers(staged, digest)).await;
+        let (location, leftovers) = match sealed {
+            Ok(sealed) => sealed,
             Err(fault) => return Err(self.leave_as_is_after(fault.into()).await),
         };
         if !is_known {
@@ -450,6 +464,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             digest: digest.clone(),
             size: self.session.received,
             location,
+            leftovers,
             creation,
             actor,
             now: self.registry.now(),

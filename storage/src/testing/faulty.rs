@@ -1,13 +1,14 @@
 //! A blob store that fails where it is told to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use berth_oci::Digest;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
 
-use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Location, Staged};
+use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Location, SignedUrl, Staged};
 
 /// One call of a blob store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Call {
     Sync,
     /// [`BlobStore::seal`].
     Seal,
+    /// [`BlobStore::leftovers`].
+    Leftovers,
     /// [`BlobStore::abort`].
     Abort,
     /// [`BlobStore::read`].
@@ -26,6 +29,12 @@ pub enum Call {
     Remove,
     /// [`BlobStore::list`].
     List,
+    /// [`BlobStore::url`].
+    Url,
+    /// [`BlobStore::fact`].
+    Fact,
+    /// [`BlobStore::note_once`] and [`BlobStore::note`].
+    Note,
 }
 
 /// What becomes of a call.
@@ -92,6 +101,10 @@ impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
         self.inner.begin()
     }
 
+    fn largest_blob(&self) -> Option<u64> {
+        self.inner.largest_blob()
+    }
+
     async fn append(&self, staged: &mut Staged, bytes: Vec<Bytes>) -> Result<(), Fault> {
         // An append that failed may have left bytes behind, but `staged` knows nothing of them.
         let mut appended = staged.clone();
@@ -108,12 +121,20 @@ impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
         self.decided(Call::Seal, self.inner.seal(staged, digest)).await
     }
 
+    async fn leftovers(&self, staged: &Staged, digest: &Digest) -> Result<Vec<Location>, Fault> {
+        self.decided(Call::Leftovers, self.inner.leftovers(staged, digest)).await
+    }
+
     async fn abort(&self, staged: &Staged, sealing: Option<&Digest>) -> Result<(), Fault> {
         self.decided(Call::Abort, self.inner.abort(staged, sealing)).await
     }
 
     async fn read(&self, at: &Location, range: ByteRange) -> Result<Option<ByteStream>, Fault> {
         self.decided(Call::Read, self.inner.read(at, range)).await
+    }
+
+    async fn url(&self, at: &Location, ttl: Duration) -> Result<Option<SignedUrl>, Fault> {
+        self.decided(Call::Url, self.inner.url(at, ttl)).await
     }
 
     async fn remove(&self, at: &Location) -> Result<(), Fault> {
@@ -127,5 +148,17 @@ impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
                 Err(fault) => stream::once(async { Err(fault) }).boxed(),
             })
             .boxed()
+    }
+
+    async fn fact(&self, name: &'static str) -> Result<Option<String>, Fault> {
+        self.decided(Call::Fact, self.inner.fact(name)).await
+    }
+
+    async fn note_once(&self, name: &'static str, value: &str) -> Result<String, Fault> {
+        self.decided(Call::Note, self.inner.note_once(name, value)).await
+    }
+
+    async fn note(&self, name: &'static str, value: &str) -> Result<(), Fault> {
+        self.decided(Call::Note, self.inner.note(name, value)).await
     }
 }

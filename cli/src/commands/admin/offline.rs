@@ -1,5 +1,7 @@
 //! The data folder of a stopped server.
 
+use std::fs;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use berth_auth::{Action, Context, Subject, Transport};
 use berth_oci::RepositoryName;
 use berth_server::config::{Config, Flags};
 use berth_server::metrics::Metrics;
-use berth_server::{Actor, Directory, Error, Explanation, Store};
+use berth_server::{Actor, Directory, Error, Explanation, Purpose, Store};
 
 use crate::failure::Failure;
 
@@ -28,10 +30,15 @@ impl Offline {
         if !data.join("registry").is_dir() {
             return Err(Failure::new(tried(), "no berth server has kept anything there"));
         }
+        if has_its_names_elsewhere(&data.join("registry")).map_err(|error| Failure::new(tried(), error))? {
+            let why = "its users are not there but in the database that its server's configuration names \
+                       ([metadata] url); start the server, log in and leave --data out";
+            return Err(Failure::new(tried(), why));
+        }
         let flags = Flags { listen: None, data: Some(data.to_owned()) };
         let (config, _) =
             Config::load(None, std::iter::empty(), flags).map_err(|error| Failure::new(tried(), error))?;
-        let store = Store::open(&config, Arc::new(Metrics::new())).await;
+        let store = Store::open(&config, Purpose::Administration, Arc::new(Metrics::new())).await;
         let store = store.map_err(|error| Failure::new("opening a stopped server's store", error))?;
         Ok(Self { store, actor: Actor { user: Some(WHO.into()), ..Actor::default() } })
     }
@@ -59,4 +66,16 @@ impl Offline {
         let context = Context { account: directory.account(), address: from, transport: Transport::Tls, now };
         directory.explain(subject, action, repository, &context).await
     }
+}
+
+/// Whether a server was started on this folder that keeps its names in another database.
+fn has_its_names_elsewhere(registry: &Path) -> io::Result<bool> {
+    let (mut names_here, mut started) = (false, false);
+    for entry in fs::read_dir(registry)? {
+        let name = entry?.file_name();
+        names_here |= name == "metadata.db";
+        // These two are made before any database is opened.
+        started |= name != "lock" && name != "blobs";
+    }
+    Ok(started && !names_here)
 }

@@ -1,0 +1,81 @@
+//! Local blobs under a database that other machines reach, too: one machine at a time may use it.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use berth_storage::{Clock, DataFolder, Lease, Leased, Records};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, warn};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::store::write_secret;
+
+/// How long after this machine was last heard of another one may take its place.
+const LASTS: Duration = Duration::from_secs(30);
+const RENEWED_EVERY: Duration = Duration::from_secs(10);
+
+/// The right to keep this database's blobs on this machine's disk.
+pub(crate) struct BlobLease {
+    records: Records,
+    lease: Lease,
+    clock: Clock,
+}
+
+impl BlobLease {
+    /// Takes the lease for a data folder: after a crash the same folder has it at once.
+    ///
+    /// # Errors
+    /// [`Error::BlobsElsewhere`] when another folder has it.
+    pub(crate) async fn take(records: Records, folder: &DataFolder, clock: Clock) -> Result<Self, Error> {
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let shown = format!("{}, {}", host.trim(), folder.path("").display());
+        let lease = Lease { name: "local blobs", holder: holder(folder)?, shown, lasts: LASTS };
+        match records.lease(lease.clone(), clock()).await? {
+            Leased::Yes => Ok(Self { records, lease, clock }),
+            Leased::To(other) => Err(Error::BlobsElsewhere(other)),
+        }
+    }
+
+    /// Keeps the lease, and returns when it was lost: this machine was not heard of for too long.
+    pub(crate) async fn lost(&self) {
+        let mut tick = interval(RENEWED_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            match self.records.lease(self.lease.clone(), (self.clock)()).await {
+                Ok(Leased::Yes) => {}
+                Ok(Leased::To(other)) => {
+                    error!(other, "another machine keeps this database's blobs now; stopping");
+                    return;
+                }
+                Err(error) => warn!(%error, "the lease of local blobs could not be renewed; trying again"),
+            }
+        }
+    }
+
+    /// Lets another machine begin at once.
+    pub(crate) async fn give_back(&self) {
+        if let Err(error) = self.records.give_back(self.lease.name, self.lease.holder.clone()).await {
+            warn!(%error, "the lease of local blobs stays until it runs out");
+        }
+    }
+}
+
+/// What tells this data folder from all others.
+fn holder(folder: &DataFolder) -> Result<String, Error> {
+    let path = folder.path("holder");
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Ok(_) => new_holder(&path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => new_holder(&path),
+        Err(error) => Err(berth_storage::Fault::new(format!("reading {}", path.display()), error).into()),
+    }
+}
+
+fn new_holder(path: &std::path::Path) -> Result<String, Error> {
+    let holder = Uuid::new_v4().to_string();
+    write_secret(path, &holder)?;
+    Ok(holder)
+}
