@@ -2,4 +2,5 @@
 
 mod commands;
 mod interrupted;
+mod rootless;
 mod support;

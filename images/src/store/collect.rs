@@ -11,7 +11,7 @@ use crate::chain;
 use crate::error::{Doing, Result};
 use crate::store::catalog::Catalog;
 use crate::store::leases::Roots;
-use crate::store::locks::is_abandoned;
+use crate::store::locks::{is_abandoned, is_at};
 use crate::store::{LocalImages, boot, layers};
 
 /// Everything that is needed, by digest.
@@ -30,6 +30,7 @@ impl LocalImages {
         let abandoned = {
             let _deciding = self.decide()?;
             let mut abandoned = abandoned(&self.path("tmp"))?;
+            self.remove_free_locks()?;
             let now = boot();
             let is_older = |path: &Path| layers::facts(path).is_none_or(|facts| facts.boot != now);
             let mut old = Vec::new();
@@ -56,6 +57,13 @@ impl LocalImages {
             let _deciding = self.decide()?;
             let needed = self.needed(&self.catalog()?)?;
             let mut aside = abandoned(&self.path("tmp"))?;
+            self.remove_free_locks()?;
+            for entry in entries(&self.path("partial"))? {
+                let name = entry.file_name();
+                if !needed.blobs.iter().any(|digest| name == digest.hex()) {
+                    aside.push(entry.path());
+                }
+            }
             for (parent, needed) in
                 [("blobs", &needed.blobs), ("layers", &needed.layers), ("chains", &needed.chains)]
             {
@@ -73,6 +81,18 @@ impl LocalImages {
         };
         remove_all(&aside)?;
         Ok(bytes)
+    }
+
+    /// Removes locks whose owners have ended. Who waits for one finds it gone, and makes another.
+    fn remove_free_locks(&self) -> Result<()> {
+        for entry in entries(&self.path("locks"))? {
+            let path = entry.path();
+            if File::open(&path).is_ok_and(|file| is_abandoned(&file) && is_at(&file, &path).unwrap_or(false))
+            {
+                remove_all(&[path])?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves something to where what is abandoned is removed.
@@ -115,7 +135,8 @@ impl LocalImages {
                     fs::remove_file(&path).doing(|| format!("removing {}", path.display()))?;
                     continue;
                 }
-                let roots: Roots = serde_json::from_reader(file).map_err(io::Error::from).doing(reading)?;
+                // One that isn't whole was being written when the machine lost its power.
+                let Ok(roots) = serde_json::from_reader::<_, Roots>(file) else { continue };
                 if let Some(manifest) = roots.manifest {
                     self.need_image(&manifest, &mut needed);
                 }
