@@ -25,7 +25,7 @@ pub(crate) fn list(
         None | Some("table") => {
             let cells = |row: &Row| columns.iter().map(|(field, _)| text(row.get(*field))).collect();
             let first = columns.iter().map(|(_, heading)| (*heading).to_owned()).collect();
-            table(std::iter::once(first).chain(rows.iter().map(cells)).collect())
+            table(&std::iter::once(first).chain(rows.iter().map(cells)).collect::<Vec<_>>())
         }
         Some("json") => output::result(Json::Array(rows.into_iter().map(Json::Object).collect())),
         Some("jsonl") => rows.into_iter().try_for_each(|row| output::result(Json::Object(row))),
@@ -36,7 +36,7 @@ pub(crate) fn list(
                 let lines = std::iter::once(first.collect()).chain(rows);
                 let lines = lines.map(|row| template.render(&Json::Object(row)));
                 let split = |line: String| line.split('\t').map(str::to_owned).collect();
-                table(lines.map(|line| line.map(split)).collect::<Result<_, _>>()?)
+                table(&lines.map(|line| line.map(split)).collect::<Result<Vec<_>, _>>()?)
             }
             None => {
                 let template = Parsed::new(format)?;
@@ -186,7 +186,7 @@ fn text(value: Option<&Json>) -> String {
 }
 
 /// Prints lines of cells, three spaces between the longest and the next, as docker does.
-fn table(lines: Vec<Vec<String>>) -> Result<(), Failure> {
+fn table(lines: &[Vec<String>]) -> Result<(), Failure> {
     const LEAST: usize = 10;
     const BETWEEN: usize = 3;
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
@@ -195,7 +195,7 @@ fn table(lines: Vec<Vec<String>>) -> Result<(), Failure> {
         (cells.map(|cell| cell.chars().count()).max().unwrap_or(0) + BETWEEN).max(LEAST)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    for line in &lines {
+    for line in lines {
         let last = line.len().saturating_sub(1);
         let pad = |(at, cell): (usize, &String)| match at == last {
             true => cell.clone(),

@@ -2,8 +2,11 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use berth_images::{Credentials, ImageReference, LocalImages, Reach, Registry};
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
 
@@ -53,9 +56,24 @@ pub(crate) fn registry(reference: &ImageReference, reach: Reach) -> Result<Regis
     Registry::new(reference, credential, reach).map_err(|error| error.to_string())
 }
 
-/// Waits for `work`, on as many threads as there are processors.
+/// How long what was interrupted may take to clear up.
+const CLEARED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Waits for `work`, on as many threads as there are processors, until Ctrl-C.
 pub(crate) fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("starting to wait for answers: {error}"))?;
-    Ok(runtime.block_on(work))
+    let done = runtime.block_on(async {
+        let terminated =
+            signal(SignalKind::terminate()).map_err(|error| format!("waiting for signals: {error}"));
+        let mut terminated = terminated?;
+        tokio::select! {
+            done = work => Ok(done),
+            _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+            _ = terminated.recv() => Err("told to end".to_owned()),
+        }
+    });
+    // What was being made is removed by whoever was making it; who waits for another process waits for nothing.
+    runtime.shutdown_timeout(CLEARED_WITHIN);
+    done
 }

@@ -78,6 +78,7 @@ pub fn load_folder(local: &LocalImages, folder: &Path) -> Result<Vec<Loaded>> {
 }
 
 fn keep(local: &LocalImages, members: &Members) -> Result<Vec<Loaded>> {
+    local.repair()?;
     let images = find(members)?;
     if images.is_empty() {
         return Err(Error::Content("there is no image in it".to_owned()));
@@ -156,14 +157,15 @@ fn keep_layer(local: &LocalImages, layer: &Descriptor, file: &Path, diff_id: &Di
         // Copied, for it may be the folder of somebody else.
         let reading = || format!("reading {}", file.display());
         let mut input = File::open(file).doing(reading)?;
-        let mut copy = tempfile::NamedTempFile::new_in(local.path("tmp")).doing(reading)?;
+        let scratch = local.scratch()?;
+        let copied = scratch.path().join("layer");
+        let mut copy = File::create(&copied).doing(reading)?;
         let (digest, size) = copy_and_hash(&mut input, &mut copy, layer.digest.algorithm()).doing(reading)?;
         if (digest, size) != (layer.digest.clone(), layer.size) {
             let wrong = "what the archive has for it is something else".to_owned();
             return Err(Error::Layer { layer: layer.digest.clone(), wrong });
         }
-        local.keep_blob(&layer.digest, copy.path())?;
-        let _ = copy.keep();
+        local.keep_blob(&layer.digest, &copied)?;
     }
     if local.layer_facts(diff_id).is_none() {
         local.unpack_locked(layer, diff_id)?;

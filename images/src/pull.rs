@@ -14,7 +14,7 @@ use crate::platform::WantedPlatform;
 use crate::progress::{Event, LayerStep, Progress};
 use crate::reference::ImageReference;
 use crate::registry::client::{PulledManifest, Registry};
-use crate::registry::download::{Came, download};
+use crate::registry::download::{Came, discard, download};
 use crate::store::{Image, LayerFacts, LocalImages, Roots, in_background};
 use crate::unpack::{Feed, Limits, Sink, read_layer};
 
@@ -279,6 +279,10 @@ async fn fetch_and_unpack(
     }
     let unpacked = unpacking.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
     // What is wrong with the download is the cause of whatever is wrong with the unpacking.
+    if let (Ok(Came::Whole), Err(Error::Layer { .. })) = (&came, &unpacked) {
+        // It would not be better next time.
+        discard(&path);
+    }
     match (came?, unpacked?) {
         (Came::Whole, keep) => {
             images.keep_blob(&layer.digest, &path)?;

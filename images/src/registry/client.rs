@@ -36,7 +36,14 @@ pub struct Registry {
     /// For streams of blobs; tokens are put into its cache, it asks for none itself.
     oci: Client,
     challenge: Mutex<Option<Challenge>>,
-    tokens: Mutex<Vec<(Vec<String>, Option<SecretString>, Instant)>>,
+    tokens: Mutex<Vec<Known>>,
+}
+
+/// What `Authorization` is to say for some scopes, and until when.
+struct Known {
+    scopes: Vec<String>,
+    secret: Option<SecretString>,
+    until: Instant,
 }
 
 /// What one may do in a repository with a token.
@@ -229,8 +236,8 @@ impl Registry {
         let now = Instant::now();
         let find = || {
             let tokens = lock(&self.tokens);
-            let found = tokens.iter().find(|(of, _, until)| of == scopes && *until > now);
-            found.map(|(_, secret, _)| secret.clone())
+            let found = tokens.iter().find(|known| known.scopes == scopes && known.until > now);
+            found.map(|known| known.secret.clone())
         };
         if token == Token::Kept
             && let Some(secret) = find()
@@ -250,8 +257,8 @@ impl Registry {
         let secret = authorization::answer_to(&self.connection, &challenge, credential, scopes).await;
         let secret = secret.map_err(|refused| self.refused(refused))?;
         let mut tokens = lock(&self.tokens);
-        tokens.retain(|(of, _, _)| of != scopes);
-        tokens.push((scopes.to_vec(), secret.clone(), now + TOKEN_KEPT));
+        tokens.retain(|known| known.scopes != scopes);
+        tokens.push(Known { scopes: scopes.to_vec(), secret: secret.clone(), until: now + TOKEN_KEPT });
         Ok(secret)
     }
 

@@ -123,6 +123,6 @@ fn finish(wanted: &Descriptor, hasher: Hasher, path: &Path) -> Result<Came> {
 }
 
 /// What is wrong is not gone on with.
-fn discard(path: &Path) {
+pub(crate) fn discard(path: &Path) {
     let _ = std::fs::remove_file(path);
 }

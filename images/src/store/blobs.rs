@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use berth_oci::{Algorithm, Digest};
 
 use crate::error::{Doing, Error, Result};
-use crate::store::{LocalImages, replace};
+use crate::store::LocalImages;
 
 impl LocalImages {
     /// Where the blob is, or would be.
@@ -36,7 +36,7 @@ impl LocalImages {
         if self.has_blob(digest, bytes.len() as u64) {
             return Ok(());
         }
-        replace(&self.blob_path(digest), bytes)
+        self.replace(&self.decide()?, &self.blob_path(digest), bytes)
     }
 
     /// Keeps a file that was written aside and checked.

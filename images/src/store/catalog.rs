@@ -7,7 +7,7 @@ use berth_oci::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Doing, Error, Result};
-use crate::store::{LocalImages, replace};
+use crate::store::LocalImages;
 
 /// All images, in the order in which they came.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -95,12 +95,12 @@ impl LocalImages {
 
     /// Changes which images there are. Nobody else decides meanwhile. Blocks.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Catalog) -> Result<T>) -> Result<T> {
-        let _deciding = self.decide()?;
+        let deciding = self.decide()?;
         let mut catalog = self.catalog()?;
         let changed = change(&mut catalog)?;
         let text = serde_json::to_vec_pretty(&catalog)
             .map_err(|error| Error::Content(format!("writing images.json: {error}")))?;
-        replace(&self.path("images.json"), &text)?;
+        self.replace(&deciding, &self.path("images.json"), &text)?;
         Ok(changed)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, DirEntry, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use berth_oci::{Content, Digest, ImageConfig};
@@ -11,7 +12,7 @@ use crate::chain;
 use crate::error::{Doing, Result};
 use crate::store::catalog::Catalog;
 use crate::store::leases::Roots;
-use crate::store::locks::is_abandoned;
+use crate::store::locks::{is_abandoned, is_at};
 use crate::store::{LocalImages, boot, layers};
 
 /// Everything that is needed, by digest.
@@ -24,21 +25,27 @@ struct Needed {
 
 impl LocalImages {
     /// Removes what processes left that ended in the middle: folders that nobody makes anything in any more,
-    /// and layers of before the machine's last start that no image names, which may not be whole on disk.
+    /// and layers and blobs of before the machine's last start that no image names, which may not be whole on
+    /// disk.
     /// Blocks, and not long unless there is something.
     pub(crate) fn repair(&self) -> Result<()> {
         let abandoned = {
             let _deciding = self.decide()?;
             let mut abandoned = abandoned(&self.path("tmp"))?;
+            self.remove_unlocked()?;
             let now = boot();
             let is_older = |path: &Path| layers::facts(path).is_none_or(|facts| facts.boot != now);
             let mut old = Vec::new();
             for parent in ["layers", "chains"] {
                 old.extend(self.digests_in(parent)?.into_iter().filter(|(_, path)| is_older(path)));
             }
+            let started = started();
+            let is_before = |path: &Path| fs::metadata(path).is_ok_and(|found| found.mtime() < started);
+            old.extend(self.digests_in("blobs")?.into_iter().filter(|(_, path)| is_before(path)));
             if !old.is_empty() {
                 let needed = self.needed(&self.catalog()?)?;
-                old.retain(|(digest, _)| !needed.layers.contains(digest) && !needed.chains.contains(digest));
+                let all = [&needed.layers, &needed.chains, &needed.blobs];
+                old.retain(|(digest, _)| !all.iter().any(|needed| needed.contains(digest)));
                 for (_, path) in old {
                     abandoned.push(self.set_aside(&path)?);
                 }
@@ -54,8 +61,15 @@ impl LocalImages {
         let mut bytes = 0;
         let aside = {
             let _deciding = self.decide()?;
+            self.remove_unlocked()?;
             let needed = self.needed(&self.catalog()?)?;
             let mut aside = abandoned(&self.path("tmp"))?;
+            for entry in entries(&self.path("partial"))? {
+                let name = entry.file_name();
+                if !needed.blobs.iter().any(|digest| name == digest.hex()) {
+                    aside.push(entry.path());
+                }
+            }
             for (parent, needed) in
                 [("blobs", &needed.blobs), ("layers", &needed.layers), ("chains", &needed.chains)]
             {
@@ -73,6 +87,18 @@ impl LocalImages {
         };
         remove_all(&aside)?;
         Ok(bytes)
+    }
+
+    /// Removes locks and leases whose owners have ended. Who waits for a lock finds it gone, and makes another.
+    fn remove_unlocked(&self) -> Result<()> {
+        for entry in entries(&self.path("locks"))?.into_iter().chain(entries(&self.path("leases"))?) {
+            let path = entry.path();
+            if File::open(&path).is_ok_and(|file| is_abandoned(&file) && is_at(&file, &path).unwrap_or(false))
+            {
+                remove_all(&[path])?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves something to where what is abandoned is removed.
@@ -97,13 +123,13 @@ impl LocalImages {
         Ok(found)
     }
 
-    /// What images, containers and processes need. Leases of processes that have ended are removed.
+    /// What images, containers and processes need; leases of those that have ended are gone already.
     fn needed(&self, catalog: &Catalog) -> Result<Needed> {
         let mut needed = Needed::default();
         for record in &catalog.images {
             self.need_image(&record.manifest, &mut needed);
         }
-        for (folder, is_lease) in [("leases", true), ("held", false)] {
+        for folder in ["leases", "held"] {
             for entry in entries(&self.path(folder))? {
                 let path = entry.path();
                 let reading = || format!("reading {}", path.display());
@@ -111,11 +137,8 @@ impl LocalImages {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     file => file.doing(reading)?,
                 };
-                if is_lease && is_abandoned(&file) {
-                    fs::remove_file(&path).doing(|| format!("removing {}", path.display()))?;
-                    continue;
-                }
-                let roots: Roots = serde_json::from_reader(file).map_err(io::Error::from).doing(reading)?;
+                // One that isn't whole was being written when the machine lost its power.
+                let Ok(roots) = serde_json::from_reader::<_, Roots>(file) else { continue };
                 if let Some(manifest) = roots.manifest {
                     self.need_image(&manifest, &mut needed);
                 }
@@ -139,6 +162,12 @@ impl LocalImages {
         needed.chains.extend(chain::ids(&config.rootfs.diff_ids));
         needed.layers.extend(config.rootfs.diff_ids);
     }
+}
+
+/// When this machine started, in seconds since the epoch.
+fn started() -> i64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Folders below `tmp` that nobody has locked.

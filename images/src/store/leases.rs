@@ -76,17 +76,17 @@ impl LocalImages {
     /// # Errors
     /// When the image has been removed meanwhile, or the note can't be written.
     pub fn hold(&self, image: &Image, container: &str) -> Result<PathBuf> {
-        let _deciding = self.decide()?;
+        let deciding = self.decide()?;
         if !self.has_blob(&image.manifest_digest, image.manifest_size) {
             return Err(Error::NoSuchImage(image.id.to_string()));
         }
         let roots = Roots { manifest: Some(image.manifest_digest.clone()), ..Roots::default() };
         let path = self.path("held").join(container);
-        let writing = || format!("writing {}", path.display());
-        let text = serde_json::to_vec(&roots).map_err(std::io::Error::from).doing(writing)?;
-        let file = tempfile::NamedTempFile::new_in(self.path("tmp")).doing(writing)?;
-        file.as_file().write_all(&text).doing(writing)?;
-        file.persist(&path).map_err(|error| error.error).doing(writing)?;
+        let text = serde_json::to_vec(&roots).map_err(std::io::Error::from);
+        let text = text.doing(|| format!("writing {}", path.display()))?;
+        // Not flushed: a start is not to wait for the disk, and with the power the container goes as well.
+        let file = self.written_aside(&deciding, &path, &text)?;
+        file.persist(&path).map_err(|error| error.error).doing(|| format!("writing {}", path.display()))?;
         Ok(path)
     }
 

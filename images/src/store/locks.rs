@@ -42,6 +42,12 @@ impl Drop for Lock {
     }
 }
 
+/// The right to decide what is kept, and what is made aside in `tmp` without a lock of its own.
+#[derive(Debug)]
+pub(crate) struct Deciding {
+    _file: File,
+}
+
 /// Whether `file` is the one that `path` names.
 pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let own = file.metadata()?;
@@ -59,7 +65,7 @@ pub(crate) fn is_abandoned(file: &File) -> bool {
 
 impl LocalImages {
     /// Waits to be the only one who decides what is kept. Short: nothing is downloaded meanwhile. Blocks.
-    pub(crate) fn decide(&self) -> Result<File> {
+    pub(crate) fn decide(&self) -> Result<Deciding> {
         let path = self.path("lock");
         let open = || File::options().create(true).append(true).open(&path);
         let file = open().doing(|| format!("opening {}", path.display()))?;
@@ -68,7 +74,7 @@ impl LocalImages {
                 Err(Errno::INTR) => {}
                 locked => {
                     locked.doing(|| format!("locking {}", path.display()))?;
-                    return Ok(file);
+                    return Ok(Deciding { _file: file });
                 }
             }
         }

@@ -25,8 +25,11 @@ mod lookup;
 mod names;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::error::{Doing, Result};
 use crate::unpack::Privilege;
@@ -34,6 +37,7 @@ use crate::unpack::Privilege;
 pub(crate) use layers::{LayerFacts, boot};
 pub use leases::LayersInUse;
 pub(crate) use leases::Roots;
+pub(crate) use locks::Deciding;
 pub use lookup::{Image, ImageSummary};
 pub use names::{Force, Removed};
 
@@ -75,23 +79,29 @@ impl LocalImages {
         self.root.join(name)
     }
 
+    /// Makes a file whole or not at all, and puts it in the place of what was there. It survives a loss of
+    /// power.
+    pub(crate) fn replace(&self, deciding: &Deciding, path: &Path, bytes: &[u8]) -> Result<()> {
+        let writing = || format!("writing {}", path.display());
+        let file = self.written_aside(deciding, path, bytes)?;
+        file.as_file().sync_all().doing(writing)?;
+        file.persist(path).map_err(|error| error.error).doing(writing)?;
+        let folder = fs::File::open(path.parent().unwrap_or(&self.root));
+        folder.and_then(|folder| folder.sync_all()).doing(writing)
+    }
+
+    fn written_aside(&self, _: &Deciding, path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
+        let writing = || format!("writing {}", path.display());
+        let mut file = NamedTempFile::new_in(self.path("tmp")).doing(writing)?;
+        file.write_all(bytes).doing(writing)?;
+        Ok(file)
+    }
+
     /// Waits until everything written so far would survive a loss of power.
     pub(crate) fn flush(&self) -> Result<()> {
         let folder = fs::File::open(&self.root).doing(|| "opening the images' folder")?;
         rustix::fs::syncfs(&folder).doing(|| "writing the images to disk")
     }
-}
-
-/// Makes a file whole or not at all, and puts it in the place of what was there.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::io::Write;
-    let writing = || format!("writing {}", path.display());
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).doing(writing)?;
-    file.write_all(bytes).doing(writing)?;
-    file.as_file().sync_all().doing(writing)?;
-    file.persist(path).map_err(|error| error.error).doing(writing)?;
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).doing(writing)
 }
 
 /// Does what blocks where that does no harm.

@@ -68,7 +68,7 @@ async fn layers_are_kept_as_long_as_an_image_a_user_or_a_container_needs_them() 
 
     let used = table.images.use_layers(&first).unwrap();
     let removed = table.images.remove(&format!("{host}/team/app:1"), Force::No).unwrap();
-    assert_eq!(removed.deleted, [first.id.clone()]);
+    assert_eq!(removed.deleted, std::slice::from_ref(&first.id));
     assert!(has(&base) && has(&one) && has(&two), "a layer went that is in use");
     drop(used);
 
@@ -96,8 +96,14 @@ async fn what_a_killed_process_left_is_removed_by_the_next_call() {
     let old = local.join("layers/sha256").join("0".repeat(64));
     std::fs::create_dir_all(old.join("fs")).unwrap();
     std::fs::write(old.join("layer.json"), r#"{"size":1,"boot":"another start of the machine"}"#).unwrap();
+    let blob = local.join("blobs/sha256").join("0".repeat(64));
+    std::fs::create_dir_all(blob.parent().unwrap()).unwrap();
+    let file = std::fs::File::create(&blob).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1)).unwrap();
+    std::fs::write(local.join("locks/0123"), "").unwrap();
     table.fake.put_image("1", &[Layer::of("a", b"a")]);
     table.pull("team/app:1").await.unwrap();
+    assert!(!blob.exists() && !local.join("locks/0123").exists());
     assert_eq!(std::fs::read_dir(local.join("tmp")).unwrap().count(), 0);
     assert_eq!(std::fs::read_dir(local.join("leases")).unwrap().count(), 0);
     assert!(!old.exists());

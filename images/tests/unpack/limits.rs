@@ -6,15 +6,15 @@ use berth_images::unpack::{Limits, Privilege, Unpacked, Wrong, unpack};
 
 use crate::tar::{Head, Tar};
 
-fn unpacked(archive: Vec<u8>, limits: Limits) -> Result<Unpacked, Wrong> {
+fn unpacked(archive: &[u8], limits: Limits) -> Result<Unpacked, Wrong> {
     let folder = tempfile::tempdir().unwrap();
-    unpack(archive.as_slice(), folder.path(), limits, Privilege::of_this_process())
+    unpack(archive, folder.path(), limits, Privilege::of_this_process())
 }
 
 #[track_caller]
 fn refused(archive: Tar, words: &str) {
     let limits = Limits { bytes: 1 << 20, entries: 100 };
-    let wrong = unpacked(archive.end(), limits).expect_err("an archive that is refused").to_string();
+    let wrong = unpacked(&archive.end(), limits).expect_err("an archive that is refused").to_string();
     assert!(wrong.contains(words), "{wrong}");
 }
 
@@ -95,7 +95,7 @@ fn what_a_layer_may_need_grows_with_its_size_up_to_a_bound() {
 
 #[test]
 fn nothing_is_made_of_an_empty_archive() {
-    let unpacked = unpacked(Vec::new(), Limits::for_layer(0)).unwrap();
+    let unpacked = unpacked(&[], Limits::for_layer(0)).unwrap();
     assert_eq!((unpacked.entries, unpacked.bytes), (0, 0));
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
