@@ -5,6 +5,7 @@
 //! | `servers/` | how each registry is started, seeded, watched and stopped |
 //! | `measures/` | one file a measure: what is done, and the floor Berth has to reach |
 //! | `client`, `wrk` | the load: a very cheap HTTP/1.1 client of our own, and wrk |
+//! | `images` | `berth pull` and `push` beside docker, podman and crane, a run of its own |
 //! | `open_door` | Berth's parts around one route without access, which the benches start themselves as |
 //! | `figures`, `report` | samples to medians, ratios, pass marks; the table and the JSON |
 //!
@@ -14,6 +15,7 @@
 mod bench;
 mod client;
 mod figures;
+mod images;
 mod measures;
 mod open_door;
 mod payload;
@@ -26,11 +28,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::bench::Bench;
 use crate::measures::Measure;
-use crate::open_door::Command;
 use crate::programs::Programs;
 use crate::servers::Kind;
 
@@ -63,6 +64,16 @@ struct Arguments {
     format: Format,
 }
 
+/// What else there is to measure, and what the benches start themselves as.
+#[derive(Subcommand)]
+enum Command {
+    /// Measure `berth pull` and `berth push` against docker, podman and crane
+    Images(images::Images),
+    /// Serve the manifests of a data folder to everyone
+    #[command(hide = true)]
+    OpenDoor(open_door::OpenDoor),
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
     Table,
@@ -82,9 +93,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
-    if let Some(Command::OpenDoor(door)) = &arguments.command {
-        door.run()?;
-        return Ok(true);
+    match &arguments.command {
+        Some(Command::OpenDoor(door)) => return door.run().map(|()| true),
+        Some(Command::Images(images)) => return images.run(),
+        None => {}
     }
     let only = if arguments.only.is_empty() { Measure::value_variants() } else { &arguments.only };
     let root =

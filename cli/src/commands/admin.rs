@@ -19,11 +19,11 @@ mod user;
 
 use std::path::PathBuf;
 
+use berth_images::RegistryAddress;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::args::ConnectionArgs;
 use crate::failure::Failure;
-use crate::registry_address::RegistryAddress;
 use offline::Offline;
 use remote::Remote;
 

@@ -15,7 +15,7 @@ use helper::Helper;
 
 /// What a registry is told to prove who asks. Debug hides the secrets.
 #[derive(Debug, Clone)]
-pub(crate) enum Credential {
+pub enum Credential {
     /// A user's name and password.
     Password {
         /// The name.
@@ -29,24 +29,59 @@ pub(crate) enum Credential {
 
 /// Why credentials could not be read or kept.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
+    /// Nothing says where the file is.
     #[error("there is no home folder to find .docker/config.json in; set DOCKER_CONFIG or HOME")]
     NoHome,
+    /// The file can't be read.
     #[error("reading {}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not of docker's form.
     #[error("{} is not what docker writes: {wrong}; repair it or move it away", path.display())]
-    Malformed { path: PathBuf, wrong: String },
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        wrong: String,
+    },
+    /// The file can't be written.
     #[error("writing {}: {source}", path.display())]
-    Write { path: PathBuf, source: std::io::Error },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The helper that the file names can't be run.
     #[error("running {program}: {source}; install it, or change credsStore or credHelpers in {}", config.display())]
-    HelperMissing { program: String, config: PathBuf, source: std::io::Error },
+    HelperMissing {
+        /// Its name.
+        program: String,
+        /// The file that names it.
+        config: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The helper failed.
     #[error("{program} {verb}: {wrong}")]
-    Helper { program: String, verb: &'static str, wrong: String },
+    Helper {
+        /// Its name.
+        program: String,
+        /// What it was asked for.
+        verb: &'static str,
+        /// What it said.
+        wrong: String,
+    },
 }
 
 /// Where a credential went.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub enum Kept {
     /// Into the file itself, readable to whoever reads the file.
     Unencrypted(PathBuf),
     /// To the helper that the file names.
@@ -55,13 +90,13 @@ pub(crate) enum Kept {
 
 /// All logins of one user.
 #[derive(Debug)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     file: ConfigFile,
 }
 
 impl Credentials {
     /// Those of whoever runs this process: `$DOCKER_CONFIG`, else `~/.docker`.
-    pub(crate) fn of_this_user() -> Result<Self, Error> {
+    pub fn of_this_user() -> Result<Self, Error> {
         let folder = match env::var_os("DOCKER_CONFIG").filter(|folder| !folder.is_empty()) {
             Some(folder) => PathBuf::from(folder),
             None => env::home_dir()
@@ -73,12 +108,12 @@ impl Credentials {
     }
 
     /// Those of the file at `path`; none if it isn't there.
-    pub(crate) fn in_file(path: &Path) -> Result<Self, Error> {
+    pub fn in_file(path: &Path) -> Result<Self, Error> {
         Ok(Self { file: ConfigFile::read(path)? })
     }
 
     /// The credential for the registry kept under `key`.
-    pub(crate) fn find(&self, key: &str) -> Result<Option<Credential>, Error> {
+    pub fn find(&self, key: &str) -> Result<Option<Credential>, Error> {
         match self.helper(key) {
             Some(helper) => helper.get(key),
             None => self.file.find(key),
@@ -86,7 +121,7 @@ impl Credentials {
     }
 
     /// Keeps `credential` under `key`, by the helper that is configured for it, else in the file.
-    pub(crate) fn store(&mut self, key: &str, credential: &Credential) -> Result<Kept, Error> {
+    pub fn store(&mut self, key: &str, credential: &Credential) -> Result<Kept, Error> {
         let Some(helper) = self.helper(key) else {
             self.file.insert(key, Some(credential));
             self.file.write()?;
@@ -100,7 +135,7 @@ impl Credentials {
     }
 
     /// Forgets what is kept under `key`; whether there was anything.
-    pub(crate) fn erase(&mut self, key: &str) -> Result<bool, Error> {
+    pub fn erase(&mut self, key: &str) -> Result<bool, Error> {
         let by_helper = match self.helper(key) {
             Some(helper) => helper.erase(key)?,
             None => false,
@@ -113,7 +148,7 @@ impl Credentials {
     }
 
     /// The registries that one is logged in to, as the file lists them.
-    pub(crate) fn servers(&self) -> Vec<String> {
+    pub fn servers(&self) -> Vec<String> {
         self.file.keys()
     }
 

@@ -1,20 +1,24 @@
-//! Asks a registry whether it takes a credential, the way its first answer says
+//! How a registry is told who asks, the way its first answer says
 //! (distribution's *Token Authentication Specification*).
+//!
+//! oci-client has this too, but sends a password to whatever address the registry names, encrypted or not,
+//! knows no identity tokens and asks for one scope only. So tokens are fetched here, and it is given them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_auth::ChallengeRef;
-use reqwest::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use std::time::Duration;
 
-use crate::connection::Connection;
 use crate::credentials::Credential;
+use crate::registry::connection::Connection;
 
-/// Why a login did not succeed.
+/// Why a registry can't be told who asks.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// The registry does not take this credential.
     Credential,
     /// It could not be asked, or its answer makes no sense.
@@ -22,9 +26,13 @@ pub(crate) enum Refused {
 }
 
 /// How a registry wants to be told who asks.
-#[derive(Debug, PartialEq, Eq)]
-enum Challenge {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// It asks nobody.
+    None,
+    /// Name and password with each request.
     Basic,
+    /// A token of a service.
     Bearer { realm: String, service: Option<String>, scope: Option<String> },
 }
 
@@ -38,36 +46,62 @@ struct TokenAnswer {
 /// The longest answer of a token service that is read.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
+/// How long one of these short questions may take.
+const ANSWERED_WITHIN: Duration = Duration::from_mins(1);
+
 /// Whether the registry at the other end of `connection` takes `credential`.
 ///
 /// One that asks nobody who they are takes everything.
-pub(crate) async fn check(connection: &Connection, credential: &Credential) -> Result<(), Refused> {
-    let base = connection.url("/v2/").map_err(Refused::Otherwise)?;
-    let answer = send(connection, connection.client().get(base.clone())).await?;
-    match answer.status() {
-        status if status.is_success() => return Ok(()),
-        StatusCode::UNAUTHORIZED => {}
-        _ => return Err(unexpected(&answer)),
-    }
-    let authorization = match challenge_of(&answer)? {
-        Challenge::Basic => basic(credential)?,
-        Challenge::Bearer { realm, service, scope } => {
-            let realm = checked_realm(connection, &realm)?;
-            let query = [("service", service), ("scope", scope)];
-            let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-            bearer(connection, credential, realm, query).await?
-        }
+///
+/// # Errors
+/// When it doesn't, or can't be asked.
+pub async fn check(connection: &Connection, credential: &Credential) -> Result<(), Refused> {
+    let challenge = ask(connection).await?;
+    let Some(authorization) = answer_to(connection, &challenge, Some(credential), &[]).await? else {
+        return Ok(());
     };
-    let is_bearer = authorization.expose_secret().starts_with("Bearer ");
+    let base = connection.url("/v2/").map_err(Refused::Otherwise)?;
     let again = connection.client().get(base).header(AUTHORIZATION, sensitive(&authorization)?);
     let answer = send(connection, again).await?;
     match answer.status() {
         status if status.is_success() => Ok(()),
-        StatusCode::UNAUTHORIZED if is_bearer => Err(Refused::Otherwise(
+        StatusCode::UNAUTHORIZED if matches!(challenge, Challenge::Bearer { .. }) => Err(Refused::Otherwise(
             "the registry does not accept the token of its own token service".to_owned(),
         )),
         StatusCode::UNAUTHORIZED => Err(Refused::Credential),
         _ => Err(unexpected(&answer)),
+    }
+}
+
+/// Asks the registry how it wants to be told.
+pub(crate) async fn ask(connection: &Connection) -> Result<Challenge, Refused> {
+    let base = connection.url("/v2/").map_err(Refused::Otherwise)?;
+    let answer = send(connection, connection.client().get(base)).await?;
+    match answer.status() {
+        status if status.is_success() => Ok(Challenge::None),
+        StatusCode::UNAUTHORIZED => challenge_of(&answer),
+        _ => Err(unexpected(&answer)),
+    }
+}
+
+/// What `Authorization` is to say for `scopes`, such as `repository:team/app:pull`; none when the registry
+/// asks nobody, or wants a password and there is none.
+pub(crate) async fn answer_to(
+    connection: &Connection,
+    challenge: &Challenge,
+    credential: Option<&Credential>,
+    scopes: &[String],
+) -> Result<Option<SecretString>, Refused> {
+    match (challenge, credential) {
+        (Challenge::None, _) | (Challenge::Basic, None) => Ok(None),
+        (Challenge::Basic, Some(credential)) => basic(credential).map(Some),
+        (Challenge::Bearer { realm, service, scope }, credential) => {
+            let realm = checked_realm(connection, realm)?;
+            let service = service.iter().map(|service| ("service", service.clone()));
+            let own = scope.iter().filter(|_| scopes.is_empty());
+            let scopes = scopes.iter().chain(own).map(|scope| ("scope", scope.clone()));
+            bearer(connection, credential, realm, service.chain(scopes).collect()).await.map(Some)
+        }
     }
 }
 
@@ -85,21 +119,34 @@ fn basic(credential: &Credential) -> Result<SecretString, Refused> {
 
 async fn bearer(
     connection: &Connection,
-    credential: &Credential,
+    credential: Option<&Credential>,
     mut realm: Url,
     mut query: Vec<(&'static str, String)>,
 ) -> Result<SecretString, Refused> {
     query.push(("client_id", "berth".to_owned()));
     let request = match credential {
-        Credential::Password { user, password } => {
+        None => {
+            realm.query_pairs_mut().extend_pairs(&query);
+            connection.client().get(realm)
+        }
+        Some(Credential::Password { user, password }) => {
             query.push(("account", user.clone()));
             realm.query_pairs_mut().extend_pairs(&query);
             connection.client().get(realm).basic_auth(user, Some(password.expose_secret()))
         }
-        Credential::IdentityToken(token) => {
-            query.push(("grant_type", "refresh_token".to_owned()));
-            query.push(("refresh_token", token.expose_secret().to_owned()));
-            connection.client().post(realm).form(&query)
+        Some(Credential::IdentityToken(token)) => {
+            // OAuth2 has one scope, of several words.
+            let (scopes, mut form): (Vec<_>, Vec<_>) =
+                query.into_iter().partition(|(name, _)| *name == "scope");
+            if !scopes.is_empty() {
+                form.push((
+                    "scope",
+                    scopes.into_iter().map(|(_, scope)| scope).collect::<Vec<_>>().join(" "),
+                ));
+            }
+            form.push(("grant_type", "refresh_token".to_owned()));
+            form.push(("refresh_token", token.expose_secret().to_owned()));
+            connection.client().post(realm).form(&form)
         }
     };
     let answer = send(connection, request).await?;
@@ -162,7 +209,11 @@ fn choose<'h>(challenges: impl Iterator<Item = ChallengeRef<'h>>) -> Option<Chal
 }
 
 async fn send(connection: &Connection, request: RequestBuilder) -> Result<Response, Refused> {
-    request.send().await.map_err(|error| Refused::Otherwise(connection.describe(&error)))
+    request
+        .timeout(ANSWERED_WITHIN)
+        .send()
+        .await
+        .map_err(|error| Refused::Otherwise(connection.describe(&error)))
 }
 
 async fn read_answer(connection: &Connection, mut answer: Response) -> Result<Vec<u8>, Refused> {
@@ -179,8 +230,9 @@ async fn read_answer(connection: &Connection, mut answer: Response) -> Result<Ve
     Ok(body)
 }
 
-fn sensitive(authorization: &SecretString) -> Result<reqwest::header::HeaderValue, Refused> {
-    let value = reqwest::header::HeaderValue::from_str(authorization.expose_secret());
+/// As a header's value that is never shown.
+pub(crate) fn sensitive(authorization: &SecretString) -> Result<HeaderValue, Refused> {
+    let value = HeaderValue::from_str(authorization.expose_secret());
     let mut value =
         value.map_err(|_| Refused::Otherwise("the token is not one that HTTP can carry".to_owned()))?;
     value.set_sensitive(true);
@@ -206,7 +258,7 @@ fn unexpected(answer: &Response) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::ConnectionArgs;
+    use crate::registry::connection::Reach;
 
     fn chosen(header: &str) -> Option<Challenge> {
         choose(http_auth::parse_challenges(header).unwrap_or_default().into_iter())
@@ -236,10 +288,8 @@ mod tests {
 
     #[test]
     fn a_password_is_sent_unencrypted_only_when_the_registry_is_spoken_to_so() {
-        let connection = |address: &str| {
-            let args = ConnectionArgs { plain_http: false, tls_verify: false };
-            Connection::new(&address.parse().unwrap(), &args).unwrap()
-        };
+        let connection =
+            |address: &str| Connection::new(&address.parse().unwrap(), Reach::default()).unwrap();
         for (registry, realm, taken) in [
             ("r.example", "https://auth.example/token", true),
             ("r.example", "http://auth.example/token", false),

@@ -1,39 +1,76 @@
 //! HTTP clients for registries: which scheme, which certificates, and what a failure means.
 
 use std::error::Error as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
 use reqwest::{Certificate, Client, Url};
 
-use crate::args::ConnectionArgs;
-use crate::registry_address::{RegistryAddress, Scheme};
+use crate::registry::address::{RegistryAddress, Scheme};
 
 /// Where docker looks for the certificate authorities of single registries.
 const DOCKER_CERTIFICATES: &str = "/etc/docker/certs.d";
 
+/// What a person may say about how a registry is reached.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reach {
+    /// Encrypted or not.
+    pub transport: Transport,
+    /// Whose certificates are taken.
+    pub certificates: Certificates,
+}
+
+/// Whether a registry is spoken to in the clear.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// As its address says: plain HTTP on this machine, HTTPS elsewhere.
+    #[default]
+    ByAddress,
+    /// Plain HTTP, wherever it is.
+    Plain,
+}
+
+/// Which certificates of a registry are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Certificates {
+    /// Those that an authority signed that the system, or docker for this registry, trusts.
+    #[default]
+    Verified,
+    /// Any.
+    Any,
+}
+
 /// How one registry is reached.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     client: Client,
     scheme: Scheme,
     authority: String,
 }
 
 impl Connection {
-    /// Prepares to reach `address`; nothing is sent yet.
-    pub(crate) fn new(address: &RegistryAddress, args: &ConnectionArgs) -> Result<Self, String> {
-        let scheme = if args.plain_http { Scheme::Http } else { address.scheme() };
-        let certificates = match scheme {
-            Scheme::Http => Vec::new(),
-            Scheme::Https => certificates_for(Path::new(DOCKER_CERTIFICATES), address.authority())?,
+    /// Prepares to reach `address`; nothing is sent yet. An answer may take as long as it needs, but no
+    /// minute may pass without any of it.
+    ///
+    /// # Errors
+    /// A sentence when the certificates to trust can't be read.
+    pub fn new(address: &RegistryAddress, reach: Reach) -> Result<Self, String> {
+        let scheme = match reach.transport {
+            Transport::Plain => Scheme::Http,
+            Transport::ByAddress => address.scheme(),
         };
+        let mut certificates = Vec::new();
+        for pem in trusted_for(address, scheme)? {
+            let found = Certificate::from_pem_bundle(&pem.text)
+                .map_err(|error| format!("reading {}: {}", pem.path.display(), root_cause(&error)))?;
+            certificates.extend(found);
+        }
         let mut builder = Client::builder()
             .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(20))
-            .timeout(Duration::from_mins(1))
-            .tls_danger_accept_invalid_certs(!args.tls_verify);
+            .read_timeout(Duration::from_mins(1))
+            .tls_danger_accept_invalid_certs(reach.certificates == Certificates::Any);
         builder = match scheme {
             // Certificates of the system, which may have none, are not needed.
             Scheme::Http => builder.tls_certs_only([]),
@@ -51,24 +88,32 @@ impl Connection {
         Ok(Self { client, scheme, authority: address.authority().to_owned() })
     }
 
+    /// How it is spoken to.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     /// The client; requests through it may go to other hosts too, such as a token service.
-    pub(crate) fn client(&self) -> &Client {
+    pub fn client(&self) -> &Client {
         &self.client
     }
 
     /// Whether what is sent can't be read on the way.
-    pub(crate) fn is_encrypted(&self) -> bool {
+    pub fn is_encrypted(&self) -> bool {
         self.scheme == Scheme::Https
     }
 
     /// The registry's URL of `path`, which begins with a slash.
-    pub(crate) fn url(&self, path: &str) -> Result<Url, String> {
+    ///
+    /// # Errors
+    /// A sentence when they make no URL.
+    pub fn url(&self, path: &str) -> Result<Url, String> {
         let url = format!("{}://{}{path}", self.scheme.as_str(), self.authority);
         url.parse().map_err(|error| format!("{url} is not a URL: {error}"))
     }
 
     /// What went wrong with a request, and what may help.
-    pub(crate) fn describe(&self, error: &reqwest::Error) -> String {
+    pub fn describe(&self, error: &reqwest::Error) -> String {
         let cause = root_cause(error);
         let host = error.url().and_then(Url::host_str).unwrap_or(&self.authority);
         if error.is_timeout() {
@@ -102,8 +147,23 @@ impl Connection {
     }
 }
 
+/// The text of a file of certificates.
+#[derive(Debug)]
+pub(crate) struct Pem {
+    path: PathBuf,
+    pub(crate) text: Vec<u8>,
+}
+
+/// The certificates of authorities that docker trusts for this registry alone.
+pub(crate) fn trusted_for(address: &RegistryAddress, scheme: Scheme) -> Result<Vec<Pem>, String> {
+    match scheme {
+        Scheme::Http => Ok(Vec::new()),
+        Scheme::Https => certificates_for(Path::new(DOCKER_CERTIFICATES), address.authority()),
+    }
+}
+
 /// The authorities in `folder/authority/*.crt`, as docker reads them.
-fn certificates_for(folder: &Path, authority: &str) -> Result<Vec<Certificate>, String> {
+fn certificates_for(folder: &Path, authority: &str) -> Result<Vec<Pem>, String> {
     let folder = folder.join(authority);
     let reading = |error: io::Error| format!("reading {}: {error}", folder.display());
     let entries = match fs::read_dir(&folder) {
@@ -116,17 +176,15 @@ fn certificates_for(folder: &Path, authority: &str) -> Result<Vec<Certificate>, 
     for entry in entries {
         let path = entry.map_err(reading)?.path();
         if path.extension().is_some_and(|extension| extension == "crt") {
-            let pem = fs::read(&path).map_err(|error| format!("reading {}: {error}", path.display()))?;
-            let found = Certificate::from_pem_bundle(&pem)
-                .map_err(|error| format!("reading {}: {}", path.display(), root_cause(&error)))?;
-            certificates.extend(found);
+            let text = fs::read(&path).map_err(|error| format!("reading {}: {error}", path.display()))?;
+            certificates.push(Pem { path, text });
         }
     }
     Ok(certificates)
 }
 
 /// The innermost cause: what is around it only says that a request failed.
-pub(crate) fn root_cause(error: &reqwest::Error) -> String {
+pub fn root_cause(error: &reqwest::Error) -> String {
     let Some(mut cause) = error.source() else { return error.to_string() };
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -146,15 +204,5 @@ mod tests {
         fs::write(own.join("client.key"), "not a certificate").unwrap();
         assert_eq!(certificates_for(folder.path(), "r.example:5000").unwrap().len(), 0);
         assert_eq!(certificates_for(folder.path(), "other.example").unwrap().len(), 0);
-    }
-
-    #[test]
-    fn a_broken_authority_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("r")).unwrap();
-        let path = folder.path().join("r/ca.crt");
-        fs::write(&path, "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").unwrap();
-        let sentence = certificates_for(folder.path(), "r").unwrap_err();
-        assert!(sentence.starts_with(&format!("reading {}: ", path.display())), "{sentence}");
     }
 }

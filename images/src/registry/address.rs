@@ -11,7 +11,7 @@ const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
 /// A registry's host and port. A path is dropped, as docker drops it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RegistryAddress {
+pub struct RegistryAddress {
     /// `host[:port]`, as it was named.
     name: String,
     /// What the name was preceded by, if anything.
@@ -20,13 +20,16 @@ pub(crate) struct RegistryAddress {
 
 /// How a registry is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
+pub enum Scheme {
+    /// Readable on the way.
     Http,
+    /// Encrypted.
     Https,
 }
 
 impl Scheme {
-    pub(crate) fn as_str(self) -> &'static str {
+    /// As it stands in a URL.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
@@ -36,23 +39,23 @@ impl Scheme {
 
 impl RegistryAddress {
     /// The key under which docker keeps its credentials.
-    pub(crate) fn credentials_key(&self) -> &str {
+    pub fn credentials_key(&self) -> &str {
         if self.is_docker_hub() { DOCKER_HUB_KEY } else { &self.name }
     }
 
     /// The `host[:port]` to connect to.
-    pub(crate) fn authority(&self) -> &str {
+    pub fn authority(&self) -> &str {
         if self.is_docker_hub() { DOCKER_HUB_HOST } else { &self.name }
     }
 
     /// The scheme that it was named with, else plain HTTP on this machine and HTTPS elsewhere.
-    pub(crate) fn scheme(&self) -> Scheme {
+    pub fn scheme(&self) -> Scheme {
         let default = if self.is_loopback() { Scheme::Http } else { Scheme::Https };
         self.scheme.unwrap_or(default)
     }
 
     /// Whether it is this machine: 127.0.0.0/8, `::1` or `localhost`.
-    pub(crate) fn is_loopback(&self) -> bool {
+    pub fn is_loopback(&self) -> bool {
         let host = match self.name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((ipv6, _)) => ipv6,
             None => self.name.split(':').next().unwrap_or_default(),
