@@ -5,7 +5,6 @@
 //! is written in `tests/`. It depends on no crate of Berth's, so that nothing here can agree with the server
 //! by sharing its mistakes.
 
-pub mod bad_line;
 pub mod binary;
 pub mod client;
 pub mod content;

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use conformance_tests::bad_line::{BadLine, Line};
 use conformance_tests::client::Ask;
 use conformance_tests::content::{Blob, Manifest};
 use conformance_tests::s3_server::S3Server;
@@ -13,7 +12,7 @@ use conformance_tests::{Berth, Client, Options, Outcome, Program, binary};
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
-use test_servers::PostgresServer;
+use test_servers::{BadLine, Line, PostgresServer};
 
 const MIB: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -13,6 +13,7 @@ mod options;
 mod parts;
 mod read;
 mod segment;
+mod silence;
 mod spool;
 mod upload;
 
