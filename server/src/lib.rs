@@ -18,6 +18,7 @@ pub mod metrics;
 mod migrate;
 pub mod observe;
 pub mod pack_names;
+mod presence;
 mod probes;
 mod refusals;
 mod routes;
