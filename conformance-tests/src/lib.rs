@@ -15,6 +15,7 @@ pub mod replicas;
 pub mod rootfs;
 pub mod s3_server;
 pub mod server;
+pub mod small_disk;
 pub mod stores;
 pub mod tls;
 
@@ -22,4 +23,5 @@ pub use client::{Answer, Client, Repository};
 pub use program::{Outcome, Program};
 pub use s3_server::S3Server;
 pub use server::{ADMIN_PASSWORD, Berth, Options};
+pub use small_disk::SmallDisk;
 pub use stores::{Blobs, Metadata, Stores};

@@ -27,6 +27,7 @@ use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
+use super::clock::ServersClock;
 use super::failure::S3Error;
 use super::options::{Addressing, Checksums, Encryption, S3Options};
 use super::silence;
@@ -65,6 +66,7 @@ pub(super) struct Bucket {
     name: String,
     encryption: Option<Encryption>,
     checksums: Checksums,
+    pub(super) servers_clock: ServersClock,
 }
 
 /// A part that S3 has.
@@ -93,6 +95,7 @@ impl Bucket {
             .build_https();
         let http = silence::Impatient::new(http, options.silence);
         let credentials = credentials(options, &http).await;
+        let servers_clock = ServersClock::default();
         let config = |endpoint: Option<&str>| {
             let mut config = Builder::new()
                 .behavior_version(BehaviorVersion::latest())
@@ -103,6 +106,7 @@ impl Bucket {
                     RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(BACKOFF),
                 )
                 .retry_classifier(SilenceIsFinal)
+                .interceptor(servers_clock.clone())
                 .timeout_config(
                     // The SDK's own limit on an answer counts from the beginning of the request.
                     TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).disable_read_timeout().build(),
@@ -128,6 +132,7 @@ impl Bucket {
             name: options.bucket.clone(),
             encryption: options.encryption.clone(),
             checksums: options.checksums,
+            servers_clock,
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod bucket;
 mod check;
+mod clock;
 mod failure;
 mod keys;
 mod list;
