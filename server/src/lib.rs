@@ -19,6 +19,7 @@ mod migrate;
 mod moments;
 pub mod observe;
 pub mod pack_names;
+mod presence;
 mod probes;
 mod refusals;
 mod retention;

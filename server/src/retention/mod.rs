@@ -321,7 +321,7 @@ pub(crate) async fn follow(app: App, mut stopped: watch::Receiver<()>) {
         }
         // Never given back, and another one each time: so it is had once in that time, whoever has it.
         let lease = Lease {
-            name: "retention",
+            name: "retention".into(),
             holder: Uuid::new_v4().to_string(),
             shown: "following the retention policies".to_owned(),
             lasts: EVERY,

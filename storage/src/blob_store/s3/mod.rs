@@ -6,6 +6,7 @@
 
 mod bucket;
 mod check;
+mod clock;
 mod failure;
 mod keys;
 mod list;
@@ -13,6 +14,7 @@ mod options;
 mod parts;
 mod read;
 mod segment;
+mod silence;
 mod spool;
 mod upload;
 
