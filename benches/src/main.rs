@@ -5,6 +5,7 @@
 //! | `servers/` | how each registry is started, seeded, watched and stopped |
 //! | `measures/` | one file a measure: what is done, and the floor Berth has to reach |
 //! | `client`, `wrk` | the load: a very cheap HTTP/1.1 client of our own, and wrk |
+//! | `generator` | a database of a million tags |
 //! | `open_door` | Berth's parts around one route without access, which the benches start themselves as |
 //! | `figures`, `report` | samples to medians, ratios, pass marks; the table and the JSON |
 //!
@@ -14,6 +15,7 @@
 mod bench;
 mod client;
 mod figures;
+mod generator;
 mod measures;
 mod open_door;
 mod payload;
@@ -86,7 +88,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         door.run()?;
         return Ok(true);
     }
-    let only = if arguments.only.is_empty() { Measure::value_variants() } else { &arguments.only };
+    let only = if arguments.only.is_empty() { Measure::usual() } else { arguments.only.clone() };
     let root =
         tempfile::Builder::new().prefix("berth-benches-").tempdir().context("making a folder for data")?;
     servers::stop_all_when_interrupted(root.path().to_owned())?;
