@@ -5,6 +5,7 @@
 //! | `servers/` | how each registry is started, seeded, watched and stopped |
 //! | `measures/` | one file a measure: what is done, and the floor Berth has to reach |
 //! | `client`, `wrk` | the load: a very cheap HTTP/1.1 client of our own, and wrk |
+//! | `generator` | a database of a million tags |
 //! | `images` | `berth pull` and `push` beside docker, podman and crane, a run of its own |
 //! | `open_door` | Berth's parts around one route without access, which the benches start themselves as |
 //! | `figures`, `report` | samples to medians, ratios, pass marks; the table and the JSON |
@@ -15,6 +16,7 @@
 mod bench;
 mod client;
 mod figures;
+mod generator;
 mod images;
 mod measures;
 mod open_door;
@@ -98,7 +100,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         Some(Command::Images(images)) => return images.run(),
         None => {}
     }
-    let only = if arguments.only.is_empty() { Measure::value_variants() } else { &arguments.only };
+    let only = if arguments.only.is_empty() { Measure::usual() } else { arguments.only.clone() };
     let root =
         tempfile::Builder::new().prefix("berth-benches-").tempdir().context("making a folder for data")?;
     servers::stop_all_when_interrupted(root.path().to_owned())?;

@@ -93,7 +93,7 @@ impl Bucket {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .build_https();
-        let http = silence::Impatient::over(http, options.silence);
+        let http = silence::Impatient::around(http, options.silence);
         let credentials = credentials(options, &http).await;
         let servers_clock = ServersClock::default();
         let config = |endpoint: Option<&str>| {

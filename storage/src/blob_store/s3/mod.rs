@@ -49,7 +49,7 @@ const SMALL: u64 = 8 << 20;
 /// How many KiB all requests together may send from memory.
 const PUT_MEMORY: usize = 16 << 10;
 /// How many parts are sent at once.
-const SENDS: usize = 16;
+const SENDS: usize = 10;
 
 /// Blobs as objects of one bucket; cheap to clone.
 #[derive(Clone)]

@@ -34,7 +34,7 @@ pub(super) struct Impatient {
 }
 
 impl Impatient {
-    pub(super) fn over(client: SharedHttpClient, limit: Duration) -> SharedHttpClient {
+    pub(super) fn around(client: SharedHttpClient, limit: Duration) -> SharedHttpClient {
         SharedHttpClient::new(Self { client, limit })
     }
 }
