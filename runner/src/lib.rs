@@ -36,6 +36,9 @@ pub use attach::{Attach, Connection, DetachKeys, Ending};
 pub use exec::Exec;
 pub use failure::{Failure, Kind};
 pub use mount::{Mount, Source};
+pub use network::{
+    DEFAULT as DEFAULT_NETWORK, Member, NetworkRecord, Networks, Outside, Protocol, Publish, Subnet,
+};
 pub use seccomp::Policy;
 pub use volumes::{data_folder as volume_folder, make as make_volume};
 pub use wire::Stream;
