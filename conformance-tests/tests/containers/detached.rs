@@ -49,10 +49,13 @@ fn a_container_that_ignores_its_signal_is_killed_when_its_time_is_over() {
 fn signals_reach_the_command() {
     let machine = Machine::new();
     let run = format!("run -d --network none --name web {IMAGE} sh -c");
-    machine.call(&run).arg("trap 'echo heard; exit 9' HUP; while true; do sleep 0.1; done").succeeds();
+    let script = "trap 'echo heard; exit 9' HUP; echo ready; while true; do sleep 0.1; done";
+    machine.call(&run).arg(script).succeeds();
+    // Before it set its trap, the signal would be lost: it is the first process.
+    machine.until("logs web", |printed| printed.stdout == "ready\n");
     machine.call("kill -s HUP web").succeeds();
     assert_eq!(machine.call("wait web").succeeds().line(), "9");
-    assert_eq!(machine.call("logs web").succeeds().stdout, "heard\n");
+    assert_eq!(machine.call("logs web").succeeds().stdout, "ready\nheard\n");
     machine.call("kill web").fails().says("not running");
 }
 
