@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use conformance_tests::{Program, binary};
+
 use crate::machine::{IMAGE, Machine};
 
 #[test]
@@ -57,6 +59,15 @@ fn signals_reach_the_command() {
     assert_eq!(machine.call("wait web").succeeds().line(), "9");
     assert_eq!(machine.call("logs web").succeeds().stdout, "ready\nheard\n");
     machine.call("kill web").fails().says("not running");
+}
+
+#[test]
+fn what_whoever_started_it_ignores_the_command_does_not() {
+    let machine = Machine::new();
+    // As nohup does. What is ignored from the start, a shell never traps.
+    let run = machine.at_home(Program::new("/usr/bin/env")).arg("--ignore-signal=HUP").arg(binary::berth());
+    let run = run.args(format!("run --rm --network none {IMAGE} grep SigIgn /proc/self/status").split(' '));
+    assert_eq!(run.succeeds().stdout, "SigIgn:\t0000000000000000\n");
 }
 
 #[test]
