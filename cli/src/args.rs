@@ -1,6 +1,6 @@
 //! The arguments of `berth`, as far as commands share them.
 
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::commands::Command;
 
@@ -30,4 +30,23 @@ pub(crate) struct ConnectionArgs {
         default_missing_value = "true"
     )]
     pub(crate) tls_verify: bool,
+}
+
+/// How lists and records are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// The flag `--format`.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct FormatArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }

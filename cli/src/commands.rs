@@ -2,6 +2,7 @@
 
 mod admin;
 mod completions;
+mod fsck;
 mod healthcheck;
 mod login;
 mod logout;
@@ -17,6 +18,7 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(serve::Serve),
+    Fsck(fsck::Fsck),
     Admin(admin::Admin),
     Login(login::Login),
     Logout(logout::Logout),
@@ -30,6 +32,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve.run(),
+        Command::Fsck(fsck) => fsck.run(),
         Command::Admin(admin) => admin.run(),
         Command::Login(login) => login.run(),
         Command::Logout(logout) => logout.run(),

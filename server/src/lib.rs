@@ -12,6 +12,7 @@ mod early_refusal;
 mod epoch;
 mod error;
 pub mod front_door;
+mod fsck;
 pub mod logging;
 mod management;
 pub mod metrics;
@@ -20,7 +21,9 @@ pub mod observe;
 pub mod pack_names;
 mod probes;
 mod refusals;
+mod restore;
 mod routes;
+mod scrub;
 mod security_headers;
 mod serve;
 mod state;
@@ -28,14 +31,17 @@ mod store;
 mod token;
 
 pub use berth_storage::{
-    Actor, AuditPage, Images, Migrated, NewRepository, Progress, TagMutability, Timestamp,
+    Actor, AuditPage, Depth, Finding, Images, Inspection, Migrated, NewRepository, Progress, Remedies,
+    TagMutability, Timestamp, place_of_copy,
 };
 pub use directory::{
     AccessKey, AttachedPolicy, AuditEntry, Directory, Explanation, Group, Holder, ListPage, MadeAccessKey,
     NewUser, PageRequest, Policy, Repository, SigningKeyInfo, User,
 };
 pub use error::Error;
-pub use management::{AcceptedRestore, ChangePassword, NewAccessKey};
+pub use fsck::fsck;
+pub use management::{AcceptedRestore, BackupBlob, ChangePassword, DatabasePoint, NewAccessKey, SQLITE};
 pub use migrate::migrate;
+pub use restore::{RestoredStore, restore};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Purpose, Store};

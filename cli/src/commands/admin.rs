@@ -1,6 +1,7 @@
 //! `berth admin`: who may use a server, and for what.
 
 mod audit;
+mod backup;
 mod explain;
 mod gc;
 mod group;
@@ -11,15 +12,17 @@ mod offline;
 mod policy;
 mod remote;
 mod repo;
+mod restore;
 mod signing_key;
 mod table;
 mod user;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use crate::args::ConnectionArgs;
+pub(crate) use crate::args::{Format, FormatArgs};
 use crate::failure::Failure;
 use crate::registry_address::RegistryAddress;
 use offline::Offline;
@@ -59,25 +62,8 @@ enum Command {
     SigningKey(signing_key::SigningKeyArgs),
     Migrate(migrate::MigrateArgs),
     Gc(gc::GcArgs),
-}
-
-/// How lists and records are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Columns for people
-    Table,
-    /// One JSON document
-    Json,
-    /// One JSON object a line
-    Jsonl,
-}
-
-/// The flag `--format`.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct FormatArgs {
-    /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
 }
 
 /// Where the administration happens.
@@ -98,6 +84,7 @@ impl Admin {
                 let target = match &self.command {
                     // It names its stores by itself.
                     Command::Migrate(migrate) => return migrate.run().await,
+                    Command::Restore(restore) => return restore.run(self.data.as_deref()).await,
                     _ => self.target().await?,
                 };
                 match &self.command {
@@ -111,6 +98,8 @@ impl Admin {
                     Command::SigningKey(key) => key.run(&target).await,
                     Command::Migrate(migrate) => migrate.run().await,
                     Command::Gc(gc) => gc.run(&target).await,
+                    Command::Backup(backup) => backup.run(&target).await,
+                    Command::Restore(restore) => restore.run(self.data.as_deref()).await,
                 }
             })
     }

@@ -2,6 +2,7 @@
 
 mod attachments;
 mod audit;
+mod backup;
 mod explain;
 mod gc;
 mod groups;
@@ -19,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::App;
+pub use backup::{BackupBlob, DatabasePoint, SQLITE};
 pub use gc::AcceptedRestore;
 pub use keys::NewAccessKey;
 pub use users::ChangePassword;
@@ -51,5 +53,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(audit::list))
         .routes(routes!(signing_keys::list, signing_keys::rotate))
         .routes(routes!(gc::accept_restore))
+        .routes(routes!(backup::database))
+        .routes(routes!(backup::blobs))
+        .routes(routes!(backup::blob))
         .routes(routes!(openapi::show))
 }

@@ -31,6 +31,11 @@ impl S3Error {
         self.status == Some(404) && self.code.as_deref() != Some("NoSuchBucket")
     }
 
+    /// Whether the object ends before the range that was asked for.
+    pub(super) fn is_behind_the_end(&self) -> bool {
+        self.status == Some(416)
+    }
+
     /// Whether the server doesn't know this operation.
     pub(super) fn is_not_implemented(&self) -> bool {
         self.status == Some(501)

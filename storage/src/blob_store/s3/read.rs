@@ -1,5 +1,6 @@
 //! A blob's bytes as they come from S3, taken up again where a connection broke.
 
+use std::io;
 use std::sync::Arc;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use tracing::debug;
 
+use super::failure::S3Error;
 use super::{Shared, keys, unless_missing};
 use crate::blob_store::{ByteRange, ByteStream, Location};
 use crate::error::{Fault, OrFault};
@@ -37,11 +39,18 @@ pub(super) async fn read(
         return Ok(there.map(|_| stream::empty().boxed()));
     }
     let answer = shared.bucket.get(&key, range.first, range.end).await;
+    if answer.as_ref().is_err_and(S3Error::is_behind_the_end) {
+        return Err(Fault::new(doing(), shorter()));
+    }
     let Some(answer) = unless_missing(answer, doing)? else { return Ok(None) };
     let body = answer.body;
     let ByteRange { first: next, end } = range;
     let reading = Reading { shared: Arc::clone(shared), key, body, next, end, resumes: 0 };
     Ok(Some(stream_of(reading)))
+}
+
+fn shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the object is shorter than its blob")
 }
 
 fn stream_of(reading: Reading) -> ByteStream {
@@ -72,7 +81,7 @@ impl Reading {
                     return Ok(bytes);
                 }
                 Ok(None) => {
-                    return Err(Fault::because(self.doing(), "the object is shorter than its blob"));
+                    return Err(Fault::new(self.doing(), shorter()));
                 }
                 Err(error) if self.resumes < RESUMES => {
                     self.resumes += 1;
