@@ -21,21 +21,13 @@ use berth_server::metrics::Metrics;
 use berth_server::observe::ObserveLayer;
 use berth_server::pack_names::{PackNames, Packed};
 use berth_storage::{BufferBudget, DataFolder, LocalBlobStore, RegistryOptions, Timestamp};
-use clap::{Args, Subcommand};
+use clap::Args;
 use tower::Layer;
 use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 type Registry = berth_storage::Registry<LocalBlobStore>;
-
-/// What the benches start themselves as.
-#[derive(Subcommand)]
-pub(crate) enum Command {
-    /// Serve the manifests of a data folder to everyone
-    #[command(hide = true)]
-    OpenDoor(OpenDoor),
-}
 
 #[derive(Args)]
 pub(crate) struct OpenDoor {

@@ -1,5 +1,6 @@
 //! The arguments of `berth`, as far as commands share them.
 
+use berth_images::{Certificates, Reach, Transport};
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::commands::Command;
@@ -30,6 +31,16 @@ pub(crate) struct ConnectionArgs {
         default_missing_value = "true"
     )]
     pub(crate) tls_verify: bool,
+}
+
+impl ConnectionArgs {
+    /// The same in the words of what reaches registries.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach {
+            transport: if self.plain_http { Transport::Plain } else { Transport::ByAddress },
+            certificates: if self.tls_verify { Certificates::Verified } else { Certificates::Any },
+        }
+    }
 }
 
 /// How lists and records are printed.

@@ -5,27 +5,61 @@
 mod args;
 mod commands;
 mod configuration;
-mod connection;
-mod credentials;
+mod containers;
 mod failure;
-mod login_check;
+mod format;
+mod layer_progress;
+mod local;
 mod output;
-mod registry_address;
+mod own_users;
+mod units;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
+    if let Some(code) = berth_runner::branch_off(std::env::args_os()) {
+        return code;
+    }
     set_up_the_allocator();
-    // Wrong usage ends here, with clap's message and exit code 2.
-    let args = args::Args::parse();
+    if let Err(wrong) = own_users::enter_if_child() {
+        output::note(format_args!("berth: starting: {wrong}"));
+        return ExitCode::FAILURE;
+    }
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(usage) => return wrong_usage(&usage),
+    };
+    if args.command.makes_files_of_others() {
+        match own_users::run_inside(local::data_folder()) {
+            Ok(None) => {}
+            Ok(Some(code)) => return code,
+            Err(wrong) => {
+                output::note(format_args!("berth: starting: {wrong}"));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
     match commands::run(args.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             output::note(format_args!("berth: {failure}"));
-            ExitCode::FAILURE
+            ExitCode::from(failure.code())
         }
+    }
+}
+
+/// Prints what clap says, and ends as docker's commands do: those that run something must not be mistaken
+/// for what they run.
+fn wrong_usage(usage: &clap::Error) -> ExitCode {
+    // Nobody is left to tell when this fails.
+    let _ = usage.print();
+    let command = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    match (usage.use_stderr(), command.as_deref()) {
+        (false, _) => ExitCode::SUCCESS,
+        (true, Some("run" | "create" | "start" | "exec")) => ExitCode::from(containers::OWN_FAILURE),
+        (true, _) => ExitCode::from(2),
     }
 }
 

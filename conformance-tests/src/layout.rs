@@ -34,12 +34,18 @@ impl Layout {
 
     /// Adds an image of these layers, which are tars, for `architecture`, and returns its descriptor.
     pub fn image(&self, architecture: &str, layers: &[PathBuf]) -> Value {
+        let config = json!({"Cmd": ["/bin/sh"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]});
+        self.image_with(architecture, layers, &config)
+    }
+
+    /// The same, whose containers start as `config` says.
+    pub fn image_with(&self, architecture: &str, layers: &[PathBuf], config: &Value) -> Value {
         let diff_ids: Vec<String> = layers.iter().map(|tar| digest_of(tar)).collect();
         let layers: Vec<Value> = layers.iter().map(|tar| self.layer(tar)).collect();
         let config = json!({
             "architecture": architecture,
             "os": "linux",
-            "config": {"Cmd": ["/bin/sh"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]},
+            "config": config,
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
         });
         let mut descriptor = self.json(

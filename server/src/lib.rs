@@ -17,11 +17,14 @@ pub mod logging;
 mod management;
 pub mod metrics;
 mod migrate;
+mod moments;
 pub mod observe;
 pub mod pack_names;
+mod presence;
 mod probes;
 mod refusals;
 mod restore;
+mod retention;
 mod routes;
 mod scrub;
 mod security_headers;
@@ -35,13 +38,17 @@ pub use berth_storage::{
     TagMutability, Timestamp, place_of_copy,
 };
 pub use directory::{
-    AccessKey, AttachedPolicy, AuditEntry, Directory, Explanation, Group, Holder, ListPage, MadeAccessKey,
-    NewUser, PageRequest, Policy, Repository, SigningKeyInfo, User,
+    AccessKey, AttachedPolicy, AuditEntry, Deleted, Directory, Explanation, Forecast, Group, Holder,
+    ListPage, MadeAccessKey, NewUser, PageRequest, Policy, Repository, RepositoryForecast, RepositoryUsage,
+    SigningKeyInfo, TagChange, Usage, User,
 };
 pub use error::Error;
 pub use fsck::fsck;
-pub use management::{AcceptedRestore, BackupBlob, ChangePassword, DatabasePoint, NewAccessKey, SQLITE};
+pub use management::{
+    AcceptedRestore, BackupBlob, ChangePassword, Collected, DatabasePoint, NewAccessKey, SQLITE,
+};
 pub use migrate::migrate;
 pub use restore::{RestoredStore, restore};
+pub use retention::{Expiring, Gone, Scope, parse_keep_untagged};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Purpose, Store};

@@ -13,18 +13,20 @@ mod policy;
 mod remote;
 mod repo;
 mod restore;
+mod retention;
 mod signing_key;
 mod table;
+mod undelete;
 mod user;
 
 use std::path::PathBuf;
 
+use berth_images::RegistryAddress;
 use clap::{Args, Subcommand};
 
 use crate::args::ConnectionArgs;
 pub(crate) use crate::args::{Format, FormatArgs};
 use crate::failure::Failure;
-use crate::registry_address::RegistryAddress;
 use offline::Offline;
 use remote::Remote;
 
@@ -81,24 +83,19 @@ impl Admin {
             .build()
             .map_err(|error| Failure::new("starting", error))?
             .block_on(async {
-                let target = match &self.command {
-                    // It names its stores by itself.
-                    Command::Migrate(migrate) => return migrate.run().await,
-                    Command::Restore(restore) => return restore.run(self.data.as_deref()).await,
-                    _ => self.target().await?,
-                };
                 match &self.command {
-                    Command::User(user) => user.run(&target).await,
-                    Command::Group(group) => group.run(&target).await,
-                    Command::Key(key) => key.run(&target).await,
-                    Command::Policy(policy) => policy.run(&target).await,
-                    Command::Repo(repo) => repo.run(&target).await,
-                    Command::Explain(explain) => explain.run(&target).await,
-                    Command::Audit(audit) => audit.run(&target).await,
-                    Command::SigningKey(key) => key.run(&target).await,
+                    Command::User(user) => user.run(&self.target().await?).await,
+                    Command::Group(group) => group.run(&self.target().await?).await,
+                    Command::Key(key) => key.run(&self.target().await?).await,
+                    Command::Policy(policy) => policy.run(&self.target().await?).await,
+                    Command::Repo(repo) => repo.run(&self.target().await?).await,
+                    Command::Explain(explain) => explain.run(&self.target().await?).await,
+                    Command::Audit(audit) => audit.run(&self.target().await?).await,
+                    Command::SigningKey(key) => key.run(&self.target().await?).await,
+                    // It names its stores by itself.
                     Command::Migrate(migrate) => migrate.run().await,
-                    Command::Gc(gc) => gc.run(&target).await,
-                    Command::Backup(backup) => backup.run(&target).await,
+                    Command::Gc(gc) => gc.run(&self.target().await?).await,
+                    Command::Backup(backup) => backup.run(&self.target().await?).await,
                     Command::Restore(restore) => restore.run(self.data.as_deref()).await,
                 }
             })

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use berth_images::root_cause;
 use berth_server::config::Flags;
 use clap::Args;
 
 use crate::configuration;
-use crate::connection::root_cause;
 use crate::failure::Failure;
 
 /// Longer than a server that can still be called healthy takes.

@@ -2,16 +2,13 @@
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
+use berth_images::{Connection, Credential, Credentials, Kept, Refused, RegistryAddress, check_login};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::args::ConnectionArgs;
-use crate::connection::Connection;
-use crate::credentials::{Credential, Credentials, Kept};
 use crate::failure::Failure;
-use crate::login_check::{self, Refused};
 use crate::output;
-use crate::registry_address::RegistryAddress;
 
 /// Log in to a registry, for berth and docker alike
 #[derive(Debug, Args)]
@@ -84,12 +81,13 @@ impl Login {
     }
 
     fn check(&self, credential: &Credential) -> Result<(), Refused> {
-        let connection = Connection::new(&self.server, &self.connection).map_err(Refused::Otherwise)?;
+        let connection =
+            Connection::new(&self.server, self.connection.reach()).map_err(Refused::Otherwise)?;
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Refused::Otherwise(format!("starting to wait for answers: {error}")))?
-            .block_on(login_check::check(&connection, credential))
+            .block_on(check_login(&connection, credential))
     }
 
     /// The user's name and password, from the command line, standard input, or the terminal.

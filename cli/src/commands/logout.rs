@@ -1,11 +1,10 @@
 //! `berth logout`
 
+use berth_images::{Credentials, RegistryAddress};
 use clap::Args;
 
-use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::output;
-use crate::registry_address::RegistryAddress;
 
 /// Forget the login to a registry
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod buildkit;
 mod crane;
 mod docker;
 mod everyone;
+mod images;
 mod oras;
 mod podman;
 mod regctl;

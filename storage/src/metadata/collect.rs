@@ -120,7 +120,7 @@ async fn look_at_manifest(tx: &mut Tx<'_>, look: &Look, digest: &Digest) -> Resu
 }
 
 /// Whether a living manifest has a tag, is the child of a living index, or refers to a living subject.
-async fn is_held(tx: &mut Tx<'_>, repository: &str, digest: &Digest) -> Result<bool, Fault> {
+pub(super) async fn is_held(tx: &mut Tx<'_>, repository: &str, digest: &Digest) -> Result<bool, Fault> {
     let sql = "SELECT 1
                WHERE EXISTS (SELECT 1 FROM tags WHERE repository_id = $1 AND digest = $2)
                   OR EXISTS (SELECT 1 FROM manifest_children

@@ -12,6 +12,7 @@ use super::reviews::{self, Cause, Delays};
 use super::tags::{self, Tagging};
 use super::{Change, Tx, args, damage, repositories};
 use crate::error::{Error, Fault};
+use crate::registry::pulls::{LastPull, Pull};
 use crate::registry::{Creation, Sparse, StoredManifest};
 use crate::{Actor, Timestamp};
 
@@ -24,7 +25,8 @@ pub(crate) fn find<'t>(
         let row = match reference {
             Reference::Digest(digest) => {
                 let sql =
-                    "SELECT manifests.digest, manifests.media_type, manifests.content, reviews.review_after
+                    "SELECT manifests.digest, manifests.media_type, manifests.content, reviews.review_after,
+                            manifests.pulled_at
                            FROM repositories
                            JOIN manifests ON manifests.repository_id = repositories.id
                            LEFT JOIN reviews ON reviews.repository_id = repositories.id AND reviews.kind = 0
@@ -34,7 +36,8 @@ pub(crate) fn find<'t>(
                 tx.row(sql, args![name, digest]).await?
             }
             Reference::Tag(tag) => {
-                let sql = "SELECT manifests.digest, manifests.media_type, manifests.content, NULL
+                let sql = "SELECT manifests.digest, manifests.media_type, manifests.content, NULL,
+                                  manifests.pulled_at
                            FROM repositories
                            JOIN tags ON tags.repository_id = repositories.id
                            JOIN manifests ON manifests.repository_id = repositories.id
@@ -47,7 +50,21 @@ pub(crate) fn find<'t>(
         let Some(row) = row else { return Ok(None) };
         let (digest, media_type) = (row.parsed(0)?, row.parsed(1)?);
         let review_after = row.int_or_null(3)?.map(Timestamp);
-        Ok(Some(StoredManifest { digest, media_type, content: row.bytes(2)?, review_after }))
+        let last_pull = LastPull::new(row.int_or_null(4)?.map(Timestamp));
+        Ok(Some(StoredManifest { digest, media_type, content: row.bytes(2)?, review_after, last_pull }))
+    })
+}
+
+/// Writes down when manifests were pulled, as far as they are still there.
+pub(crate) fn pulled<'t>(tx: &'t mut Tx<'_>, pulls: &'t Vec<Pull>) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql = "UPDATE manifests SET pulled_at = $3
+                   WHERE repository_id = (SELECT id FROM repositories WHERE name = $1 AND deleted_at IS NULL)
+                     AND digest = $2 AND (pulled_at IS NULL OR pulled_at < $3)";
+        for Pull { repository, digest, at } in pulls {
+            tx.run(sql, args![repository, digest, *at]).await?;
+        }
+        Ok(())
     })
 }
 
@@ -77,7 +94,11 @@ pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t,
             Some(row) => row.text(0)? == manifest.media_type.as_str() && row.int_or_null(1)?.is_none(),
             None => false,
         };
-        if !here {
+        if here {
+            // Retention goes by the last push, so that an old image under a new tag is a new one.
+            let sql = "UPDATE manifests SET pushed_at = $3 WHERE repository_id = $1 AND digest = $2";
+            tx.run(sql, args![&repository, digest, *now]).await?;
+        } else {
             insert(tx, &repository, put).await?;
             tx.changed(Change::Reference(name.clone(), digest.as_str().to_owned()));
         }

@@ -25,6 +25,7 @@ pub(crate) mod referrers;
 pub(crate) mod refresh_tokens;
 pub(crate) mod repositories;
 pub(crate) mod restore;
+pub(crate) mod retention;
 pub(crate) mod reviews;
 pub(crate) mod settings;
 pub(crate) mod signing_keys;
@@ -33,6 +34,7 @@ pub(crate) mod store;
 pub(crate) mod tags;
 pub(crate) mod undelete;
 pub(crate) mod uploads;
+pub(crate) mod usage;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use super::audit::{Deed, note};
 use super::records::Records;
 use super::reviews::{self, Delays};
-use super::{Change, Row, Tx, args, repositories, uploads};
+use super::{Change, Row, Tx, args, repositories, retention, uploads};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
 use crate::page::Page;
@@ -215,6 +215,7 @@ fn remove<'t>(
         tx.run("UPDATE repositories SET deleted_at = $2 WHERE id = $1", args![&repository, by.at]).await?;
         reviews::repository(tx, &repository, by.at.after(delays.unreferenced)).await?;
         uploads::end_all_of(tx, name, by.at).await?;
+        retention::forget(tx, name).await?;
         tx.changed(Change::Repository(name.clone()));
         let deed = Deed { action: "repo.rm", repository: Some(name), ..Deed::default() };
         Ok(note(tx, &by.actor, by.at, deed).await?)

@@ -33,7 +33,7 @@ pub struct TagChange {
     pub digest: Option<Digest>,
     /// Since when.
     pub at: Timestamp,
-    /// The id of the identity that moved it.
+    /// Who moved it: the user's name, or the identity's id once that user is gone.
     pub by: Option<String>,
 }
 
@@ -301,8 +301,11 @@ fn history<'t>(
 ) -> BoxFuture<'t, Result<Vec<TagChange>, Error>> {
     Box::pin(async move {
         let repository = repositories::get(tx, name).await?;
-        let sql = "SELECT digest, changed_at, changed_by FROM tag_history
-                   WHERE repository_id = $1 AND name = $2 ORDER BY id DESC LIMIT $3";
+        let sql = "SELECT tag_history.digest, tag_history.changed_at,
+                          COALESCE(identities.name, tag_history.changed_by)
+                   FROM tag_history LEFT JOIN identities ON identities.id = tag_history.changed_by
+                   WHERE tag_history.repository_id = $1 AND tag_history.name = $2
+                   ORDER BY tag_history.id DESC LIMIT $3";
         let rows = tx.rows(sql, args![&repository, tag, *limit]).await?;
         let changes = rows.iter().map(|row| {
             let by = row.text_or_null(2)?.map(str::to_owned);

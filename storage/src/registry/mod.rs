@@ -8,6 +8,7 @@ mod epoch;
 mod fsck;
 mod manifests;
 mod migration;
+pub(crate) mod pulls;
 mod restore;
 mod scrub;
 mod snapshot;
@@ -40,6 +41,7 @@ use crate::{
     BlobStore, BufferBudget, Change, Clock, Metadata, Observer, PostgresOptions, Telemetry, Timestamp,
 };
 use cache::ManifestCache;
+use pulls::{LastPull, Pulls};
 
 /// How much memory the buffers of all uploads may take before each new one is the smallest, in bytes.
 const UPLOAD_BUFFERS: usize = 8 << 20;
@@ -63,7 +65,7 @@ pub enum Sparse {
 }
 
 /// A manifest as it was pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct StoredManifest {
     /// The digest it is known by.
     pub digest: Digest,
@@ -73,6 +75,15 @@ pub struct StoredManifest {
     pub content: Bytes,
     /// When it may go, unless something comes to hold it; asked for by digest only.
     pub(crate) review_after: Option<Timestamp>,
+    /// When it was last pulled.
+    pub(crate) last_pull: LastPull,
+}
+
+/// Of the same bytes, under the same digest and as the same type.
+impl PartialEq for StoredManifest {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.digest, &self.media_type, &self.content) == (&other.digest, &other.media_type, &other.content)
+    }
 }
 
 /// A manifest that names another as its subject.
@@ -142,6 +153,7 @@ struct Shared<B> {
     audit_keep: Duration,
     audit_most: u64,
     upload_buffers: BufferBudget,
+    pulls: Pulls,
 }
 
 impl<B> Clone for Registry<B> {
@@ -220,6 +232,7 @@ impl<B: BlobStore> Registry<B> {
                 audit_keep: options.audit_keep,
                 audit_most: options.audit_most,
                 upload_buffers: BufferBudget::new(UPLOAD_BUFFERS),
+                pulls: Pulls::default(),
             }),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use berth_oci::{Digest, Reference};
 use berth_storage::testing::simulation::{Damage, MemoryBlobStore, is_made_up};
 use berth_storage::testing::{TestClock, chunk, digest_of};
-use berth_storage::{Actor, By, Creation, Error, FullSpeed, Images, Registry};
+use berth_storage::{Actor, By, Creation, Error, Expire, FullSpeed, Images, Registry};
 use parking_lot::Mutex;
 
 use crate::content::{BLOBS, MANIFESTS, REPOSITORIES, TAGS, manifest, repository, tag};
@@ -25,6 +25,7 @@ pub(crate) enum Deed {
     DeleteManifest { repository: usize, manifest: usize },
     DeleteBlob { repository: usize, blob: usize },
     Undelete { repository: usize, manifest: usize },
+    Expire { repository: usize, image: usize },
     RemoveRepository { repository: usize },
     UndeleteRepository { repository: usize },
     LeaveUpload { repository: usize },
@@ -48,11 +49,12 @@ pub(crate) fn any_deed(random: &mut fastrand::Rng) -> Deed {
         74..77 => Deed::RemoveRepository { repository },
         77..80 => Deed::UndeleteRepository { repository },
         80..83 => Deed::LeaveUpload { repository },
-        83 => {
+        83..87 => Deed::Expire { repository, image: manifest },
+        87 => {
             let how = [Damage::Spoiled, Damage::Shortened, Damage::Lost][random.usize(..3)];
             Deed::Damage { blob, how }
         }
-        84..87 => Deed::Scrub,
+        88..90 => Deed::Scrub,
         _ => Deed::Sweep,
     }
 }
@@ -106,6 +108,7 @@ impl Client {
                 }));
                 self.expectations.lock().end(&change, |_| Known::Nothing);
             }
+            Deed::Expire { repository, image } => self.expire(repository, image).await,
             Deed::RemoveRepository { repository: number } => {
                 let change = self.expectations.lock().begin(&all_of(number));
                 self.expectations.lock().deletion_begins(number);
@@ -140,6 +143,31 @@ impl Client {
 
     fn by(&self) -> By {
         By { actor: Actor::default(), at: self.clock.now() }
+    }
+
+    /// As a retention rule does that chose one tag of an image, or an image without any. Other tags stay.
+    async fn expire(&self, number: usize, which: usize) {
+        let records = self.registry.records();
+        let Ok(images) = records.images(repository(number), None, 100).await else { return };
+        let Some(image) = images.items.get(which % images.items.len().max(1)) else { return };
+        let number_of = |digest: &Digest| MANIFESTS.iter().position(|known| known.image.digest() == *digest);
+        let first = image.tags.first().and_then(|tag| TAGS.iter().position(|known| *known == tag.as_str()));
+        let mut facts: Vec<Fact> = first.iter().map(|tag| Fact::Tag(number, *tag)).collect();
+        facts.extend(number_of(&image.digest).map(|manifest| Fact::Manifest(number, manifest)));
+        let change = self.expectations.lock().begin(&facts);
+        self.expectations.lock().deletion_begins(number);
+        let tags = image.tags.first().into_iter().cloned().collect();
+        let because = "a rule".to_owned();
+        let expire = Expire { repository: repository(number), image: image.clone(), tags, because };
+        let result = records.expire(expire, self.clock.now()).await;
+        self.expectations.lock().deletion_ends(number);
+        let expired = result.as_ref().copied().unwrap_or_default();
+        self.expectations.lock().end(&change, |fact| match fact {
+            Fact::Tag(..) if expired.tags > 0 => Known::IsNot,
+            Fact::Manifest(..) if expired.images > 0 => Known::IsNot,
+            Fact::Manifest(..) | Fact::Tag(..) => Known::Nothing,
+        });
+        allow(result);
     }
 
     async fn delete_manifest(&self, number: usize, which: usize) {

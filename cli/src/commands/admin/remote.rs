@@ -1,15 +1,18 @@
 //! A running server, through its management API, with the login of `berth login`.
 
+use std::time::Duration;
+
+use berth_images::{Connection, Credential, Credentials, RegistryAddress};
 use reqwest::{Method, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::args::ConnectionArgs;
-use crate::connection::Connection;
-use crate::credentials::{Credential, Credentials};
 use crate::failure::Failure;
-use crate::registry_address::RegistryAddress;
+
+/// How long the server may take for one answer.
+const ANSWERED_WITHIN: Duration = Duration::from_mins(1);
 
 /// A running server and who asks it.
 pub(super) struct Remote {
@@ -53,7 +56,7 @@ impl Remote {
         let found = credentials.find(server.credentials_key()).map_err(|error| finding(&error))?;
         let credential = found
             .ok_or_else(|| finding(&format!("not logged in to {server}; run 'berth login {server}'")))?;
-        let connection = Connection::new(server, args)
+        let connection = Connection::new(server, args.reach())
             .map_err(|error| Failure::new(format!("reaching {server}"), error))?;
         Ok(Self { connection, credential })
     }
@@ -120,6 +123,17 @@ impl Remote {
         self.heard(tried, answer).await.map(Some).map_err(Failure::from)
     }
 
+    /// Sends a text as it is and reads the answer.
+    pub(super) async fn ask_with_text<T: DeserializeOwned>(
+        &self,
+        tried: &str,
+        path: &str,
+        text: String,
+    ) -> Result<T, Failure> {
+        let answer = self.send(tried, self.request(tried, Method::POST, path)?.body(text)).await?;
+        answer.json().await.map_err(|error| Failure::new(tried, self.connection.describe(&error)))
+    }
+
     /// Sends a text as it is.
     pub(super) async fn put_text(&self, tried: &str, path: &str, text: String) -> Result<(), Failure> {
         self.send(tried, self.request(tried, Method::PUT, path)?.body(text)).await?;
@@ -129,7 +143,7 @@ impl Remote {
     fn request(&self, tried: &str, method: Method, path: &str) -> Result<RequestBuilder, Failure> {
         let url =
             self.connection.url(&format!("/api/v1{path}")).map_err(|wrong| Failure::new(tried, wrong))?;
-        let request = self.connection.client().request(method, url);
+        let request = self.connection.client().request(method, url).timeout(ANSWERED_WITHIN);
         match &self.credential {
             Credential::Password { user, password } => {
                 Ok(request.basic_auth(user, Some(password.expose_secret())))

@@ -1,6 +1,5 @@
 //! A blob's bytes as they come from S3, taken up again where a connection broke.
 
-use std::io;
 use std::sync::Arc;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -9,13 +8,14 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use tracing::debug;
 
-use super::failure::S3Error;
 use super::{Shared, keys, unless_missing};
 use crate::blob_store::{ByteRange, ByteStream, Location};
 use crate::error::{Fault, OrFault};
 
 /// How often one answer may break off before its reader is told.
 const RESUMES: u32 = 3;
+
+const SHORTER: &str = "the object is shorter than its blob";
 
 struct Reading {
     shared: Arc<Shared>,
@@ -38,19 +38,15 @@ pub(super) async fn read(
         let there = unless_missing(shared.bucket.size(&key).await, doing)?;
         return Ok(there.map(|_| stream::empty().boxed()));
     }
-    let answer = shared.bucket.get(&key, range.first, range.end).await;
-    if answer.as_ref().is_err_and(S3Error::is_behind_the_end) {
-        return Err(Fault::new(doing(), shorter()));
-    }
+    let answer = match shared.bucket.get(&key, range.first, range.end).await {
+        Err(error) if error.is_beyond_the_end() => return Err(Fault::cut_short(doing(), SHORTER)),
+        answer => answer,
+    };
     let Some(answer) = unless_missing(answer, doing)? else { return Ok(None) };
     let body = answer.body;
     let ByteRange { first: next, end } = range;
     let reading = Reading { shared: Arc::clone(shared), key, body, next, end, resumes: 0 };
     Ok(Some(stream_of(reading)))
-}
-
-fn shorter() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the object is shorter than its blob")
 }
 
 fn stream_of(reading: Reading) -> ByteStream {
@@ -81,7 +77,7 @@ impl Reading {
                     return Ok(bytes);
                 }
                 Ok(None) => {
-                    return Err(Fault::new(self.doing(), shorter()));
+                    return Err(Fault::cut_short(self.doing(), SHORTER));
                 }
                 Err(error) if self.resumes < RESUMES => {
                     self.resumes += 1;

@@ -83,6 +83,7 @@ static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
             "id, name, password, created_at, disabled_at, credentials_changed_at",
             "1 = 1",
         ),
+        table("retention", Texts(1), "scope, document", "1 = 1"),
         table("policies", Texts(1), "name, document, created_at, updated_at", "1 = 1"),
         table("attachments", Texts(3), "identity_id, policy, prefix", "1 = 1"),
         table("user_groups", Texts(1), "name, created_at", "1 = 1"),

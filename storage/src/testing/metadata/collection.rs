@@ -9,7 +9,7 @@ use crate::testing::{Image, artifact, digest_of, image, index, push_blob, push_i
 use crate::{Actor, Creation, Error, Forecast, Images, Swept};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// As much as is left of nothing: the delays of the suite are a day and thirty.
 const NOTHING: Swept = Swept {
     expired_uploads: 0,
@@ -22,25 +22,25 @@ const NOTHING: Swept = Swept {
 };
 
 impl House {
-    async fn pushes_blob(&self, repository: &str, bytes: &str) -> Digest {
+    pub(super) async fn pushes_blob(&self, repository: &str, bytes: &str) -> Digest {
         push_blob(&self.registry, &name(repository), bytes.as_bytes()).await.unwrap()
     }
 
-    async fn pushes(&self, repository: &str, blobs: &[&str], tags: &[&str]) -> Image {
+    pub(super) async fn pushes(&self, repository: &str, blobs: &[&str], tags: &[&str]) -> Image {
         let blobs: Vec<&[u8]> = blobs.iter().map(|blob| blob.as_bytes()).collect();
         push_image(&self.registry, &name(repository), &blobs, tags).await.unwrap()
     }
 
-    async fn puts(&self, repository: &str, image: &Image, tags: &[&str]) {
+    pub(super) async fn puts(&self, repository: &str, image: &Image, tags: &[&str]) {
         self.registry.put_manifest(image.pushed(&name(repository), tags), &Actor::default()).await.unwrap();
     }
 
-    async fn deletes(&self, repository: &str, what: &str) {
+    pub(super) async fn deletes(&self, repository: &str, what: &str) {
         self.registry.delete_manifest(&name(repository), &reference(what), &Actor::default()).await.unwrap();
     }
 
     /// What goes when so much time has passed.
-    async fn after(&self, time: Duration) -> Swept {
+    pub(super) async fn after(&self, time: Duration) -> Swept {
         self.clock.advance(time);
         self.registry.sweep().await.unwrap()
     }
@@ -55,7 +55,7 @@ impl House {
         read_blob(&self.registry, &name(repository), digest).await.unwrap().is_some()
     }
 
-    async fn has(&self, repository: &str, image: &Image) -> bool {
+    pub(super) async fn has(&self, repository: &str, image: &Image) -> bool {
         // By a look at the rows: to ask the registry would keep it longer.
         let sql = "SELECT 1 FROM manifests JOIN repositories ON repositories.id = manifests.repository_id
                    WHERE repositories.name = $1 AND manifests.digest = $2";
@@ -390,6 +390,18 @@ pub async fn what_is_forecast_is_what_goes(make: impl Make) {
     assert!(house.has("one", &kept).await);
     assert_eq!(house.registry.records().forecast().await.unwrap(), Forecast::default());
     house.is_tidy().await;
+}
+
+pub async fn what_repositories_hold_is_told_alone_and_together(make: impl Make) {
+    let house = House::open(&make).await;
+    house.pushes("one", &["own", "shared"], &["latest"]).await;
+    house.pushes("two", &["shared"], &["latest"]).await;
+    house.pushes("three", &["shared", "removed"], &["latest"]).await;
+    house.registry.records().remove_repository(name("three"), Images::Removed, house.by()).await.unwrap();
+    let usage = house.registry.records().usage().await.unwrap();
+    assert_eq!((usage.blobs, usage.bytes), (3, 16));
+    let held = usage.repositories.iter().map(|one| (one.name.as_str(), one.blobs, one.bytes, one.shared));
+    assert_eq!(held.collect::<Vec<_>>(), [("one", 2, 9, 6), ("two", 1, 6, 6)]);
 }
 
 pub async fn a_deleted_manifest_comes_back_with_the_tags_that_went_with_it(make: impl Make) {

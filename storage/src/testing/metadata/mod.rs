@@ -12,6 +12,7 @@ pub mod listings;
 pub mod manifests;
 pub mod policies;
 pub mod records;
+pub mod retention;
 pub mod settings;
 pub mod units;
 pub mod uploads;
@@ -185,7 +186,7 @@ macro_rules! metadata_suite {
             a_subject_that_comes_later_is_linked
             a_foreign_layer_may_be_absent
             a_layer_that_is_named_twice_is_one_edge
-            pushing_the_same_again_changes_nothing
+            pushing_the_same_again_changes_only_when_it_was_pushed
             a_manifest_pushed_again_as_another_type_is_so_under_every_tag
             a_moved_tag_names_the_new_manifest_and_leaves_the_old
             every_move_of_a_tag_is_written_down
@@ -195,6 +196,16 @@ macro_rules! metadata_suite {
             a_deleted_manifest_leaves_its_row_and_its_edges
             a_deleted_manifest_comes_back_when_it_is_pushed_again
             deleting_what_is_not_there_says_so
+        }
+        $crate::stamp_clauses! { $make, metadata::retention:
+            rules_are_kept_by_scope_and_go_with_their_repository
+            images_are_listed_from_the_last_push_on_without_children_and_referrers
+            an_expired_tag_leaves_its_siblings
+            an_image_whose_last_tag_expired_goes_and_can_come_back
+            an_image_that_was_pushed_again_does_not_expire
+            a_child_of_an_index_outlives_its_own_tag
+            a_repository_may_keep_untagged_images_as_long_as_it_likes
+            pulls_are_written_down_together
         }
         $crate::stamp_clauses! { $make, metadata::collection:
             a_blob_that_nothing_names_goes_a_day_after_its_push
@@ -219,6 +230,7 @@ macro_rules! metadata_suite {
             an_image_that_was_deleted_and_pushed_again_stays_whole
             what_is_not_due_is_not_looked_at
             what_is_forecast_is_what_goes
+            what_repositories_hold_is_told_alone_and_together
             a_deleted_manifest_comes_back_with_the_tags_that_went_with_it
             a_deleted_tag_comes_back_to_what_it_named_last
             what_is_collected_comes_back_no_more
