@@ -52,7 +52,7 @@ pub(crate) async fn keep(app: App, mut stopped: watch::Receiver<()>) {
 /// The lease as whoever has this data folder asks for it.
 pub(crate) fn lease(folder: &DataFolder) -> Result<Lease, Error> {
     let holder = blob_lease::holder(folder)?;
-    Ok(Lease { name: LEASE, shown: holder.clone(), holder, lasts: LASTS })
+    Ok(Lease { name: LEASE.into(), shown: holder.clone(), holder, lasts: LASTS })
 }
 
 async fn raise(app: &App, lease: &Lease) -> Result<Age, Error> {

@@ -26,7 +26,7 @@ pub(crate) async fn keep(app: App, config: ScrubConfig, mut stopped: watch::Rece
             return;
         }
     };
-    let lease = Lease { name: "scrub", shown: holder.clone(), holder, lasts: LASTS };
+    let lease = Lease { name: "scrub".into(), shown: holder.clone(), holder, lasts: LASTS };
     let mut throttle = Throttle::to(config.bytes_per_second);
     let mut tick = interval(LOOK_EVERY.min(config.every).max(Duration::from_millis(100)));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
