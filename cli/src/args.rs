@@ -1,7 +1,7 @@
 //! The arguments of `berth`, as far as commands share them.
 
 use berth_images::{Certificates, Reach, Transport};
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::commands::Command;
 
@@ -41,4 +41,23 @@ impl ConnectionArgs {
             certificates: if self.tls_verify { Certificates::Verified } else { Certificates::Any },
         }
     }
+}
+
+/// How lists and records are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// The flag `--format`.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct FormatArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }

@@ -5,6 +5,7 @@ mod attach;
 mod completions;
 mod create;
 mod exec;
+mod fsck;
 mod healthcheck;
 mod history;
 mod images;
@@ -45,6 +46,7 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(serve::Serve),
+    Fsck(fsck::Fsck),
     Admin(admin::Admin),
     Pull(pull::Pull),
     Push(push::Push),
@@ -96,6 +98,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Exec(exec) => return exec.run(),
         Command::Attach(attach) => return attach.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Fsck(fsck) => fsck.run(),
         Command::Admin(admin) => admin.run(),
         Command::Pull(pull) => pull.run(),
         Command::Push(push) => push.run(),

@@ -56,6 +56,11 @@ impl S3Server {
         server
     }
 
+    /// The bucket, whose objects are files.
+    pub fn bucket(&self) -> PathBuf {
+        self.folder.join("s3").join(BUCKET)
+    }
+
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address

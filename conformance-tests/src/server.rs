@@ -137,6 +137,17 @@ impl Berth {
         berth.args(arguments.split_whitespace())
     }
 
+    /// `berth fsck` of its stores.
+    pub fn fsck(&self, flags: &[&str]) -> Program {
+        self.fsck_on(&self.data, flags)
+    }
+
+    /// The same, as another machine would do it, which has this data folder.
+    pub fn fsck_on(&self, data: &Path, flags: &[&str]) -> Program {
+        let berth = Program::new(binary::berth()).arg("fsck").arg("--config").arg(&self.config);
+        berth.arg("--data").arg(data).args(flags)
+    }
+
     /// Its address as a URL.
     pub fn url(&self) -> String {
         let scheme = if self.authority.is_some() { "https" } else { "http" };
@@ -158,7 +169,7 @@ impl Berth {
         &self.data
     }
 
-    /// The configuration it was started with.
+    /// Its configuration, without where its data is.
     pub fn config_file(&self) -> &Path {
         &self.config
     }

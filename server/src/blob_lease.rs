@@ -63,8 +63,9 @@ impl BlobLease {
     }
 }
 
-/// What tells this data folder from all others.
-fn holder(folder: &DataFolder) -> Result<String, Error> {
+/// What tells this data folder from all others: whoever has its lock holds what the last one held, also after
+/// a kill.
+pub(crate) fn holder(folder: &DataFolder) -> Result<String, Error> {
     let path = folder.path("holder");
     match fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),

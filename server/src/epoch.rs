@@ -3,25 +3,32 @@
 
 use std::time::Duration;
 
-use berth_storage::{Age, Lease, Leased};
+use berth_storage::{Age, DataFolder, Lease, Leased};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
-use uuid::Uuid;
 
+use crate::blob_lease;
 use crate::error::Error;
 use crate::state::App;
 
+/// Held by one of the servers that run on a database.
+const LEASE: &str = "epoch";
 const RAISED_EVERY: Duration = Duration::from_secs(60);
 /// How long after one process was last heard of another does it.
-const LASTS: Duration = Duration::from_secs(150);
+pub(crate) const LASTS: Duration = Duration::from_secs(150);
 
 /// Raises the epoch, again and again; of several processes one does.
 pub(crate) async fn keep(app: App, mut stopped: watch::Receiver<()>) {
     let mut tick = interval(RAISED_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let holder = Uuid::new_v4().to_string();
-    let lease = Lease { name: "epoch".into(), shown: holder.clone(), holder, lasts: LASTS };
+    let lease = match lease(&app.folder) {
+        Ok(lease) => lease,
+        Err(error) => {
+            warn!(%error, "the epoch does not rise");
+            return;
+        }
+    };
     let mut seen = Age::Same;
     loop {
         tokio::select! {
@@ -40,6 +47,12 @@ pub(crate) async fn keep(app: App, mut stopped: watch::Receiver<()>) {
     if let Err(error) = app.registry.records().give_back(lease.name, lease.holder).await {
         warn!(%error, "the lease of the epoch stays until it runs out");
     }
+}
+
+/// The lease as whoever has this data folder asks for it.
+pub(crate) fn lease(folder: &DataFolder) -> Result<Lease, Error> {
+    let holder = blob_lease::holder(folder)?;
+    Ok(Lease { name: LEASE.into(), shown: holder.clone(), holder, lasts: LASTS })
 }
 
 async fn raise(app: &App, lease: &Lease) -> Result<Age, Error> {

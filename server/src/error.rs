@@ -90,6 +90,12 @@ pub enum Error {
          all can reach them"
     )]
     BlobsElsewhere(String),
+    /// What is done on stopped servers' stores was asked for while one runs, or was killed just now.
+    #[error(
+        "a server runs on this database, or did {} s ago; stop all of them (after a kill, wait so long)",
+        .0.as_secs()
+    )]
+    ServerRuns(Duration),
     /// Nothing may be collected.
     #[error(
         "the database was restored to an older state than its blob store, so nothing is collected; \
@@ -145,6 +151,7 @@ impl Error {
             | Self::MasterKeyLost(_)
             | Self::MasterKeyElsewhere(_)
             | Self::BlobsElsewhere(_)
+            | Self::ServerRuns(_)
             | Self::Crypto(_) => (S::INTERNAL_SERVER_ERROR, C::Unknown),
         }
     }
@@ -161,7 +168,7 @@ fn storage_status(error: &berth_storage::Error) -> (StatusCode, ErrorCode) {
     use berth_storage::Error as E;
     match error {
         E::RepositoryUnknown(_) => (S::NOT_FOUND, C::NameUnknown),
-        E::BlobUnknown(_) => (S::NOT_FOUND, C::BlobUnknown),
+        E::BlobUnknown(_) | E::BlobDamaged(_) => (S::NOT_FOUND, C::BlobUnknown),
         E::BlobInUse { .. } => (S::METHOD_NOT_ALLOWED, C::Unsupported),
         E::ManifestUnknown(_) => (S::NOT_FOUND, C::ManifestUnknown),
         E::ManifestBlobUnknown(_) => (S::NOT_FOUND, C::ManifestBlobUnknown),

@@ -12,6 +12,7 @@ mod early_refusal;
 mod epoch;
 mod error;
 pub mod front_door;
+mod fsck;
 pub mod logging;
 mod management;
 pub mod metrics;
@@ -22,8 +23,10 @@ pub mod pack_names;
 mod presence;
 mod probes;
 mod refusals;
+mod restore;
 mod retention;
 mod routes;
+mod scrub;
 mod security_headers;
 mod serve;
 mod state;
@@ -31,7 +34,8 @@ mod store;
 mod token;
 
 pub use berth_storage::{
-    Actor, AuditPage, Images, Migrated, NewRepository, Progress, TagMutability, Timestamp,
+    Actor, AuditPage, Depth, Finding, Images, Inspection, Migrated, NewRepository, Progress, Remedies,
+    TagMutability, Timestamp, place_of_copy,
 };
 pub use directory::{
     AccessKey, AttachedPolicy, AuditEntry, Deleted, Directory, Explanation, Forecast, Group, Holder,
@@ -39,8 +43,12 @@ pub use directory::{
     SigningKeyInfo, TagChange, Usage, User,
 };
 pub use error::Error;
-pub use management::{AcceptedRestore, ChangePassword, Collected, NewAccessKey};
+pub use fsck::fsck;
+pub use management::{
+    AcceptedRestore, BackupBlob, ChangePassword, Collected, DatabasePoint, NewAccessKey, SQLITE,
+};
 pub use migrate::migrate;
+pub use restore::{RestoredStore, restore};
 pub use retention::{Expiring, Gone, Scope, parse_keep_untagged};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Purpose, Store};

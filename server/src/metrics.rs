@@ -69,6 +69,10 @@ pub struct Metrics {
     pub uploads_open: Gauge,
     /// Refusals that were not written into the audit.
     pub audit_lost: Counter,
+    /// Blobs whose bytes are lost or wrong now.
+    pub blobs_damaged: Gauge,
+    /// Bytes of blobs that were hashed again.
+    pub scrubbed: Counter,
     /// Pieces of blocking work that run or wait for a thread now.
     pub blocking_tasks: Gauge,
 }
@@ -145,6 +149,9 @@ impl Metrics {
         registry.register("uploads_open", "Upload sessions open now", uploads_open.clone());
         let audit_lost = Counter::default();
         registry.register("audit_lost", "Refusals not written into the audit", audit_lost.clone());
+        let (blobs_damaged, scrubbed) = (Gauge::default(), Counter::default());
+        registry.register("blobs_damaged", "Blobs whose bytes are lost or wrong now", blobs_damaged.clone());
+        registry.register_with_unit("scrubbed", "Bytes of blobs hashed again", Unit::Bytes, scrubbed.clone());
         registry.register("blocking_tasks", "Blocking work under way now", blocking_tasks.clone());
         registry.register_with_unit(
             "database_operation_duration",
@@ -175,6 +182,8 @@ impl Metrics {
             connections_open,
             uploads_open,
             audit_lost,
+            blobs_damaged,
+            scrubbed,
             blocking_tasks,
         }
     }

@@ -13,7 +13,7 @@ use tower::util::MapResponseLayer;
 use tracing::{info, warn};
 
 use crate::blob_lease::BlobLease;
-use crate::config::Config;
+use crate::config::{Config, ScrubConfig};
 use crate::directory::Tended;
 use crate::error::Error;
 use crate::front_door::{self, FrontDoor, ListenError, TlsError};
@@ -22,7 +22,7 @@ use crate::observe::ObserveLayer;
 use crate::security_headers::{self, Transports};
 use crate::state::{App, Settings};
 use crate::store::{FirstAdmin, Purpose, Store};
-use crate::{epoch, presence, probes, refusals, retention, routes};
+use crate::{epoch, presence, probes, refusals, retention, routes, scrub};
 
 /// How often expired uploads and condemned bytes are looked for, unless uploads expire sooner.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -54,6 +54,7 @@ pub struct Server {
     observe: ObserveLayer,
     transports: Transports,
     sweep_every: Duration,
+    scrub: ScrubConfig,
     blob_lease: Option<BlobLease>,
 }
 
@@ -92,6 +93,7 @@ impl Server {
             observe,
             transports,
             sweep_every,
+            scrub: config.scrub.clone(),
             blob_lease,
         })
     }
@@ -124,10 +126,12 @@ impl Server {
             observe,
             transports,
             sweep_every,
+            scrub,
             blob_lease,
         } = self;
         let (stop, stopped) = watch::channel(());
         let sweeper = tokio::spawn(sweep(app.clone(), metrics, sweep_every, stopped.clone()));
+        let scrubber = tokio::spawn(scrub::keep(app.clone(), scrub, stopped.clone()));
         let retention = tokio::spawn(retention::follow(app.clone(), stopped.clone()));
         let epoch = tokio::spawn(epoch::keep(app.clone(), stopped.clone()));
         let presence = tokio::spawn(presence::keep(app.clone(), name, stopped.clone()));
@@ -157,6 +161,7 @@ impl Server {
             let _ = beside.await;
         }
         let _ = sweeper.await;
+        let _ = scrubber.await;
         let _ = retention.await;
         let _ = epoch.await;
         let _ = presence.await;

@@ -30,7 +30,7 @@ pub(crate) struct Inner {
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Locked for as long as anything may still write.
-    _folder: DataFolder,
+    pub(crate) folder: DataFolder,
 }
 
 /// What was configured, as far as handlers need it.
@@ -70,7 +70,7 @@ impl App {
     pub(crate) fn new(store: Store, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let Store { registry, directory, folder, blob_lease: _ } = store;
         let refusals = Refusals::new(metrics.audit_lost.clone());
-        Self(Arc::new(Inner { registry, directory, settings, refusals, metrics, _folder: folder }))
+        Self(Arc::new(Inner { registry, directory, settings, refusals, metrics, folder }))
     }
 }
 

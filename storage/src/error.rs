@@ -19,6 +19,9 @@ pub enum Error {
     /// The repository holds no such blob.
     #[error("blob {0} is not known to this repository")]
     BlobUnknown(Digest),
+    /// The repository holds the blob, but its bytes are lost or wrong.
+    #[error("blob {0} is damaged; push it again")]
+    BlobDamaged(Digest),
     /// The blob is part of a manifest and can't be deleted before it.
     #[error("blob {blob} is part of manifest {manifest}; delete the manifest first")]
     BlobInUse {
@@ -140,6 +143,19 @@ impl Fault {
     /// A fault that is known by a sentence alone.
     pub fn because(doing: impl Into<String>, why: impl Into<String>) -> Self {
         Self::new(doing, io::Error::other(why.into()))
+    }
+
+    /// Whether it tells of bytes that are lost, rather than of a store that can't be asked now.
+    pub(crate) fn is_damage(&self) -> bool {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(self.source.as_ref());
+        while let Some(error) = next {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                let bad_sector = io.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
+                return bad_sector || io.kind() == io::ErrorKind::UnexpectedEof;
+            }
+            next = error.source();
+        }
+        false
     }
 
     /// Something ended before all of it was read.

@@ -19,7 +19,7 @@ mod time;
 pub mod testing;
 
 pub use blob_store::{
-    Addressing, BlobStore, Blobs, ByteRange, ByteStream, Checksums, Encryption, Found, LocalBlobStore,
+    Addressing, BlobStore, Blobs, ByteRange, ByteStream, Checksums, Encryption, Found, Item, LocalBlobStore,
     Location, PartSizes, S3BlobStore, S3Credentials, S3Options, SignedUrl, Staged,
 };
 pub use buffers::BufferBudget;
@@ -46,8 +46,9 @@ pub use metadata::{
 };
 pub use page::Page;
 pub use registry::{
-    Age, BlobInfo, BlobRead, Chunk, Creation, Migrated, Progress, PushedManifest, Referrer, Registry,
-    RegistryOptions, Sparse, StoredManifest, Swept, UploadStatus,
+    Age, BlobInfo, BlobRead, Chunk, Creation, Depth, Finding, FullSpeed, Inspection, ListedBlob, Migrated,
+    Pace, Progress, PushedManifest, Referrer, Registry, RegistryOptions, Remedies, Restored, Scrubbed,
+    Snapshot, Sparse, StoredManifest, Swept, UploadStatus, mark_restoring, place_of_copy,
 };
 pub use telemetry::{NoTelemetry, Telemetry};
 pub use time::{Clock, SharedClock, Timestamp};

@@ -1,6 +1,7 @@
 //! `berth admin`: who may use a server, and for what.
 
 mod audit;
+mod backup;
 mod explain;
 mod gc;
 mod group;
@@ -11,6 +12,7 @@ mod offline;
 mod policy;
 mod remote;
 mod repo;
+mod restore;
 mod retention;
 mod signing_key;
 mod table;
@@ -20,9 +22,10 @@ mod user;
 use std::path::PathBuf;
 
 use berth_images::RegistryAddress;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use crate::args::ConnectionArgs;
+pub(crate) use crate::args::{Format, FormatArgs};
 use crate::failure::Failure;
 use offline::Offline;
 use remote::Remote;
@@ -61,25 +64,8 @@ enum Command {
     SigningKey(signing_key::SigningKeyArgs),
     Migrate(migrate::MigrateArgs),
     Gc(gc::GcArgs),
-}
-
-/// How lists and records are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Columns for people
-    Table,
-    /// One JSON document
-    Json,
-    /// One JSON object a line
-    Jsonl,
-}
-
-/// The flag `--format`.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct FormatArgs {
-    /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
 }
 
 /// Where the administration happens.
@@ -109,6 +95,8 @@ impl Admin {
                     // It names its stores by itself.
                     Command::Migrate(migrate) => migrate.run().await,
                     Command::Gc(gc) => gc.run(&self.target().await?).await,
+                    Command::Backup(backup) => backup.run(&self.target().await?).await,
+                    Command::Restore(restore) => restore.run(self.data.as_deref()).await,
                 }
             })
     }

@@ -36,8 +36,9 @@ pub(crate) async fn get(
     origin: Origin,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let found = app.registry.blob(&allowed.repository, &digest).await?;
-    let blob = found.ok_or_else(|| berth_storage::Error::BlobUnknown(digest.clone()))?;
+    let Some(blob) = app.registry.blob(&allowed.repository, &digest).await? else {
+        return Err(app.registry.why_not_shown(&allowed.repository, &digest).await?.into());
+    };
     if app.settings.blobs_served == Served::ByTheStore
         && let Some(response) = redirect::to_the_store(&app, &blob, &origin).await?
     {

@@ -27,7 +27,7 @@ use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use sections::{
     AdminConfig, AuditConfig, CollectionConfig, DeleteConfig, EcrConfig, LimitsConfig, LogConfig, LogFormat,
-    MetadataConfig, MetadataUrl, RepositoriesConfig, TlsConfig, UploadsConfig,
+    MetadataConfig, MetadataUrl, RepositoriesConfig, ScrubConfig, TlsConfig, UploadsConfig,
 };
 use settings::{Origin, Settings};
 pub use values::{LogLevel, PublicUrl};
@@ -70,6 +70,9 @@ pub struct Config {
     /// How long what nobody needs is kept.
     #[serde(default)]
     pub collection: CollectionConfig,
+    /// How blobs are looked at for damage.
+    #[serde(default)]
+    pub scrub: ScrubConfig,
     /// How much is remembered of what was done and refused.
     #[serde(default)]
     pub audit: AuditConfig,

@@ -199,6 +199,25 @@ impl Default for CollectionConfig {
     }
 }
 
+/// `[scrub]`: blobs are hashed again, one after the other, to find those that the disk damaged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct ScrubConfig {
+    /// How fast, in bytes; 0: never.
+    #[serde(with = "values::bytes")]
+    pub bytes_per_second: u64,
+    /// How long after a round began the next may.
+    #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "values::duration")]
+    pub every: Duration,
+}
+
+impl Default for ScrubConfig {
+    fn default() -> Self {
+        // A terabyte in three days.
+        Self { bytes_per_second: 4 << 20, every: Duration::from_secs(24 * 3600) }
+    }
+}
+
 /// `[audit]`: how much is remembered of what was done and refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]

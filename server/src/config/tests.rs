@@ -59,6 +59,7 @@ fn without_a_file_everything_has_a_default() {
     assert_eq!(config.metadata.url, MetadataUrl::Sqlite("/d/registry/metadata.db".into()));
     assert!(matches!(&config.blobs, BlobsConfig::Local { path } if path == Path::new("/d/registry/blobs")));
     assert!(config.delete.enabled && config.repositories.create_on_push);
+    assert_eq!((config.scrub.bytes_per_second, config.scrub.every.as_secs()), (4 << 20, 86_400));
     assert!(!config.repositories.sparse_indexes && config.tls.is_none() && config.public_url.is_none());
 }
 

@@ -2,6 +2,7 @@
 
 mod attachments;
 mod audit;
+mod backup;
 mod explain;
 mod gc;
 mod groups;
@@ -21,6 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::App;
+pub use backup::{BackupBlob, DatabasePoint, SQLITE};
 pub use gc::{AcceptedRestore, Collected};
 pub use keys::NewAccessKey;
 pub use users::ChangePassword;
@@ -63,5 +65,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(gc::forecast))
         .routes(routes!(gc::usage))
         .routes(routes!(gc::accept_restore))
+        .routes(routes!(backup::database))
+        .routes(routes!(backup::blobs))
+        .routes(routes!(backup::blob))
         .routes(routes!(openapi::show))
 }

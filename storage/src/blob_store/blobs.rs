@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use super::{
-    BlobStore, ByteRange, ByteStream, Found, LocalBlobStore, Location, S3BlobStore, SignedUrl, Staged,
+    BlobStore, ByteRange, ByteStream, Found, Item, LocalBlobStore, Location, S3BlobStore, SignedUrl, Staged,
 };
 use crate::error::Fault;
 
@@ -73,6 +73,22 @@ impl BlobStore for Blobs {
 
     fn list(&self) -> BoxStream<'_, Result<Found, Fault>> {
         either!(self, store => store.list())
+    }
+
+    fn survey(&self) -> BoxStream<'_, Result<Item, Fault>> {
+        either!(self, store => store.survey())
+    }
+
+    fn item_name(&self, at: &Location) -> Result<String, Fault> {
+        either!(self, store => store.item_name(at))
+    }
+
+    async fn discard(&self, item: &Item) -> Result<(), Fault> {
+        either!(self, store => store.discard(item).await)
+    }
+
+    async fn tell(&self, at: &Location) -> Result<(), Fault> {
+        either!(self, store => store.tell(at).await)
     }
 
     async fn fact(&self, name: &'static str) -> Result<Option<String>, Fault> {

@@ -7,23 +7,26 @@
 //! ```
 //! Sealing is fsync of the file, rename, fsync of the folder; nothing is acknowledged before.
 
+mod survey;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use berth_oci::Digest;
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::read::stream_file;
-use super::{BlobStore, ByteRange, ByteStream, Found, Location, SignedUrl, Staged, Way};
+use super::{BlobStore, ByteRange, ByteStream, Found, Item, Location, SignedUrl, Staged, Way};
 use crate::error::{Fault, OrFault};
 use crate::{BufferBudget, Telemetry, blocking};
 
@@ -54,11 +57,13 @@ struct Open {
     /// Held while flushing. The kernel tells of a failed write only once, so the flush that was
     /// told remembers it for the others.
     failed: Mutex<Option<io::ErrorKind>>,
+    /// Whether its name may be lost in a power cut, whatever was written to it.
+    nameless: AtomicBool,
 }
 
 impl Open {
     const fn new(file: File) -> Self {
-        Self { file, failed: Mutex::new(None) }
+        Self { file, failed: Mutex::new(None), nameless: AtomicBool::new(false) }
     }
 
     /// Opens a staged file for appending at `offset`, once nobody else has it open: a writer that
@@ -66,7 +71,9 @@ impl Open {
     fn at(path: &Path, offset: u64) -> io::Result<Arc<Self>> {
         let file = OpenOptions::new().create(offset == 0).append(true).mode(0o600).open(path)?;
         flock(&file, FlockOperation::LockExclusive)?;
-        Ok(Arc::new(Self::new(file)))
+        let open = Self::new(file);
+        open.nameless.store(offset == 0, Ordering::Relaxed);
+        Ok(Arc::new(open))
     }
 
     /// Takes off what lies behind `offset`.
@@ -77,6 +84,15 @@ impl Open {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
         }
         if length > offset { self.file.set_len(offset) } else { Ok(()) }
+    }
+
+    /// Waits until the file would be found again.
+    fn keep_name(&self, path: &Path) -> io::Result<()> {
+        if self.nameless.load(Ordering::Relaxed) {
+            File::open(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?.sync_all()?;
+            self.nameless.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Waits until everything written is on the disk.
@@ -161,7 +177,11 @@ impl BlobStore for LocalBlobStore {
 
     async fn sync(&self, staged: &mut Staged) -> Result<(), Fault> {
         let Some(open) = staged.way.local()?.open.clone() else { return Ok(()) };
-        let sync = blocking("flushing an upload", move || open.flush());
+        let path = self.staging_path(staged);
+        let sync = blocking("flushing an upload", move || {
+            open.flush()?;
+            open.keep_name(&path)
+        });
         self.timed("sync", sync).await?.or_fault(|| format!("flushing upload {}", staged.id))
     }
 
@@ -220,6 +240,30 @@ impl BlobStore for LocalBlobStore {
                 Err(fault) => stream::once(async { Err(fault) }).boxed(),
             })
             .boxed()
+    }
+
+    fn survey(&self) -> BoxStream<'_, Result<Item, Fault>> {
+        let root = Arc::clone(&self.root);
+        let listing = blocking("listing the blob store", move || {
+            survey::everything(&root).or_fault(|| format!("listing the folder {}", root.display()))
+        });
+        let listing = async move { listing.await.unwrap_or_else(Err) };
+        stream::once(listing).map_ok(|items| stream::iter(items).map(Ok)).try_flatten().boxed()
+    }
+
+    fn item_name(&self, at: &Location) -> Result<String, Fault> {
+        Ok(at.as_str().to_owned())
+    }
+
+    async fn discard(&self, item: &Item) -> Result<(), Fault> {
+        let path = self.root.join(&item.name);
+        let remove = blocking("removing a file", move || remove_file(&path));
+        self.timed("remove", remove).await?.or_fault(|| format!("removing {}", item.name))
+    }
+
+    async fn tell(&self, _: &Location) -> Result<(), Fault> {
+        // The path does.
+        Ok(())
     }
 
     async fn fact(&self, name: &'static str) -> Result<Option<String>, Fault> {

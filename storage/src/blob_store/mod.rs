@@ -168,6 +168,19 @@ pub struct Found {
     pub modified: SystemTime,
 }
 
+/// One thing that the store holds, whoever put it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// What the store calls it: a path, a key.
+    pub name: String,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// The [`Staged::id`] of the upload that it came with, as far as its name tells.
+    pub upload: Option<String>,
+    /// The digest that the store says it was sealed as, and where it can be read then.
+    pub told: Option<(Digest, Location)>,
+}
+
 /// Where large bytes live.
 ///
 /// An upload is `begin`, any number of `append` and `sync`, then `seal` or `abort`. Every clause of
@@ -230,6 +243,22 @@ pub trait BlobStore: Send + Sync + 'static {
 
     /// Everything that was sealed. Only checks of the whole store list.
     fn list(&self) -> BoxStream<'_, Result<Found, Fault>>;
+
+    /// Everything that is there but facts about the store itself, also what was never sealed. Only checks of
+    /// the whole store ask.
+    fn survey(&self) -> BoxStream<'_, Result<Item, Fault>>;
+
+    /// What [`BlobStore::survey`] calls the bytes at a location.
+    ///
+    /// # Errors
+    /// When it is no location of this kind of store.
+    fn item_name(&self, at: &Location) -> Result<String, Fault>;
+
+    /// Removes what a survey found; does no harm when it is gone.
+    fn discard(&self, item: &Item) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Makes the store alone tell again what the bytes at a location were sealed as.
+    fn tell(&self, at: &Location) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// A fact about the store itself that was noted in it, such as its id; none: it never was.
     fn fact(&self, name: &'static str) -> impl Future<Output = Result<Option<String>, Fault>> + Send;

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use super::audit::{Deed, note};
 use super::reviews::{self, Cause, Delays};
 use super::tags::{self, Tagging};
-use super::{Change, Tx, args, repositories};
+use super::{Change, Tx, args, damage, repositories};
 use crate::error::{Error, Fault};
 use crate::registry::pulls::{LastPull, Pull};
 use crate::registry::{Creation, Sparse, StoredManifest};
@@ -102,6 +102,7 @@ pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t,
             insert(tx, &repository, put).await?;
             tx.changed(Change::Reference(name.clone(), digest.as_str().to_owned()));
         }
+        refuse_damaged(tx, &repository, put).await?;
         if !here && before.is_some() {
             // It was here as another type, which its tags lead to no more.
             for tag in tags::all_of(tx, &repository, digest).await? {
@@ -123,6 +124,20 @@ pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t,
         let deed = Deed { action: "manifest.put", repository, digest, tags, detail, ..Deed::default() };
         Ok(note(tx, actor, *now, deed).await?)
     })
+}
+
+/// Refuses a manifest that names lost bytes, as if they had never been pushed: who is told that it is kept
+/// counts on all of it.
+async fn refuse_damaged(tx: &mut Tx<'_>, repository: &str, put: &PutManifest) -> Result<(), Error> {
+    if put.sparse == Sparse::Allowed {
+        return Ok(());
+    }
+    let Content::Blobs { config, layers } = &put.manifest.content else { return Ok(()) };
+    let mut damaged = damage::named_by(tx, repository, &put.digest).await?;
+    damaged.retain(|digest| {
+        config.iter().chain(layers).any(|named| named.digest == *digest && !named.is_foreign())
+    });
+    damaged.pop().map_or(Ok(()), |digest| Err(Error::ManifestBlobUnknown(digest)))
 }
 
 /// A manifest that was pushed without a tag is kept for a while from now on, if it has none.

@@ -12,9 +12,11 @@ pub(crate) mod audit;
 pub(crate) mod blobs;
 pub(crate) mod collect;
 pub(crate) mod condemned;
+pub(crate) mod damage;
 pub(crate) mod epoch;
 pub(crate) mod forecast;
 pub(crate) mod groups;
+pub(crate) mod inspection;
 pub(crate) mod leases;
 pub(crate) mod manifests;
 pub(crate) mod policies;
@@ -22,10 +24,12 @@ pub(crate) mod records;
 pub(crate) mod referrers;
 pub(crate) mod refresh_tokens;
 pub(crate) mod repositories;
+pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod reviews;
 pub(crate) mod settings;
 pub(crate) mod signing_keys;
+pub(crate) mod snapshot;
 pub(crate) mod store;
 pub(crate) mod tags;
 pub(crate) mod undelete;
@@ -46,6 +50,7 @@ pub use tx::{Row, Tx, Value};
 
 use crate::Telemetry;
 use crate::error::{Error, Fault};
+use crate::registry::Snapshot;
 use postgres::Postgres;
 use sqlite::Sqlite;
 
@@ -112,6 +117,46 @@ impl Metadata {
     ) -> Result<Self, Fault> {
         let engine = Arc::new(Postgres::open(options, observer).await?);
         Ok(Self { engine: Engine::Postgres(engine), telemetry })
+    }
+
+    /// Whether it is a file of one process.
+    pub(crate) const fn is_a_file(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => true,
+            Engine::Postgres(_) => false,
+            #[cfg(feature = "testing")]
+            Engine::Inline(_) => false,
+        }
+    }
+
+    /// Keeps the present state in the new file `to`, or says where PostgreSQL stands.
+    ///
+    /// # Errors
+    /// When it can't be read, or the file can't be written.
+    pub(crate) async fn snapshot(&self, to: &Path) -> Result<Snapshot, Error> {
+        match &self.engine {
+            Engine::Sqlite(engine) => {
+                let (engine, to) = (Arc::clone(engine), to.to_owned());
+                crate::blocking("keeping a snapshot", move || engine.snapshot(&to)).await??;
+                Ok(Snapshot::File)
+            }
+            Engine::Postgres(_) => Ok(Snapshot::Point(self.scan((), snapshot::point).await?)),
+            #[cfg(feature = "testing")]
+            Engine::Inline(_) => Err(Fault::because("keeping a snapshot", "it is in memory").into()),
+        }
+    }
+
+    /// What the database finds wrong with itself, where its engine tells.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub(crate) async fn wrong_with_itself(&self) -> Result<Vec<String>, Error> {
+        match &self.engine {
+            Engine::Sqlite(_) => self.scan((), inspection::check_sqlite).await,
+            Engine::Postgres(_) => Ok(Vec::new()),
+            #[cfg(feature = "testing")]
+            Engine::Inline(_) => self.scan((), inspection::check_sqlite).await,
+        }
     }
 
     /// Runs `unit`; when this returns `Ok` its changes are durable.

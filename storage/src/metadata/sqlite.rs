@@ -1,5 +1,7 @@
 //! SQLite: one thread writes, in groups; readers have connections of their own and never wait.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,6 +81,19 @@ impl Sqlite {
         connection.execute_batch("COMMIT").or_fault(|| "reading the database".to_owned())?;
         self.readers.lock().push(connection);
         result
+    }
+}
+
+impl Sqlite {
+    /// Keeps the present state in a new file, only its owner's; nobody waits for that.
+    pub(super) fn snapshot(&self, to: &Path) -> Result<(), Fault> {
+        let keeping = || format!("keeping a snapshot of {} in {}", self.path.display(), to.display());
+        // Empty, so that SQLite takes it, and nobody else's from the beginning.
+        let made = OpenOptions::new().create_new(true).write(true).mode(0o600).open(to);
+        made.or_fault(keeping)?;
+        let to = to.to_str().ok_or_else(|| Fault::because(keeping(), "its path is not UTF-8"))?;
+        connect(&self.path)?.execute("VACUUM INTO ?1", [to]).or_fault(keeping)?;
+        Ok(())
     }
 }
 

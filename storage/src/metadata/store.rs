@@ -28,6 +28,18 @@ pub(crate) fn note_once<'t>(
     })
 }
 
+/// Notes the fact (name, value), whatever was noted under that name before.
+pub(crate) fn note<'t>(
+    tx: &'t mut Tx<'_>,
+    (name, value): &'t (&'static str, String),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql = "INSERT INTO store (name, value) VALUES ($1, $2)
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        Ok(tx.run(sql, args![*name, value]).await?)
+    })
+}
+
 /// Forgets a fact.
 pub(crate) fn forget<'t>(tx: &'t mut Tx<'_>, name: &'t &'static str) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move { Ok(tx.run("DELETE FROM store WHERE name = $1", args![*name]).await?) })

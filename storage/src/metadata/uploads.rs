@@ -217,6 +217,16 @@ pub(crate) fn finish<'t>(tx: &'t mut Tx<'_>, finish: &'t Finish) -> BoxFuture<'t
     })
 }
 
+/// Notes what a session is about to be sealed as, so that its row leads there.
+pub(crate) fn seals<'t>(
+    tx: &'t mut Tx<'_>,
+    (id, digest): &'t (UploadId, Digest),
+) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(
+        async move { Ok(tx.run("UPDATE uploads SET sealing = $2 WHERE id = $1", args![id, digest]).await?) },
+    )
+}
+
 /// Ends a session early; its bytes are condemned. Refused while someone writes to it.
 pub(crate) fn cancel<'t>(
     tx: &'t mut Tx<'_>,
@@ -273,7 +283,7 @@ pub(super) async fn end_all_of(
     Ok(())
 }
 
-async fn condemn(tx: &mut Tx<'_>, id: &UploadId, now: Timestamp) -> Result<(), Fault> {
+pub(super) async fn condemn(tx: &mut Tx<'_>, id: &UploadId, now: Timestamp) -> Result<(), Fault> {
     let sql = "DELETE FROM uploads WHERE id = $1 RETURNING staged, sealing";
     let Some(row) = tx.row(sql, args![id]).await? else { return Ok(()) };
     let sealing: Option<Digest> = row.parsed_or_null(1)?;

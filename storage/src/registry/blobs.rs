@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use berth_oci::{Digest, RepositoryName};
 
-use super::{Creation, Registry, fault};
+use super::scrub::Condition;
+use super::{Creation, Registry};
 use crate::error::Error;
 use crate::metadata::blobs::{self, Mount};
+use crate::metadata::damage;
 use crate::metadata::reviews::Kind;
 use crate::{Actor, BlobStore, By, ByteRange, ByteStream, Location, SignedUrl};
 
@@ -15,7 +17,14 @@ use crate::{Actor, BlobStore, By, ByteRange, ByteStream, Location, SignedUrl};
 pub struct BlobInfo {
     /// Its size, in bytes.
     pub size: u64,
+    digest: Digest,
     location: Location,
+}
+
+impl BlobInfo {
+    pub(super) const fn at(digest: Digest, size: u64, location: Location) -> Self {
+        Self { size, digest, location }
+    }
 }
 
 /// A part of a blob, to be sent.
@@ -43,7 +52,7 @@ impl<B: BlobStore> Registry<B> {
         digest: &Digest,
     ) -> Result<Option<BlobInfo>, Error> {
         let found = self.metadata().read((repository.clone(), digest.clone()), blobs::find).await?;
-        Ok(found.map(|row| BlobInfo { size: row.size, location: row.location }))
+        Ok(found.map(|row| BlobInfo { size: row.size, digest: digest.clone(), location: row.location }))
     }
 
     /// The same for a client that counts on it from now on, and therefore won't send it.
@@ -59,18 +68,32 @@ impl<B: BlobStore> Registry<B> {
             return Ok(None);
         };
         let kept = self.keep_longer(repository, Kind::Blob, digest, row.review_after).await?;
-        Ok(kept.then_some(BlobInfo { size: row.size, location: row.location }))
+        Ok(kept.then(|| BlobInfo { size: row.size, digest: digest.clone(), location: row.location }))
+    }
+
+    /// Why a repository does not show a blob: [`Error::BlobDamaged`] or [`Error::BlobUnknown`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn why_not_shown(&self, repository: &RepositoryName, digest: &Digest) -> Result<Error, Error> {
+        let asked = (repository.clone(), digest.clone());
+        let marked = self.metadata().read(asked, damage::is_marked).await?;
+        Ok(if marked { Error::BlobDamaged(digest.clone()) } else { Error::BlobUnknown(digest.clone()) })
     }
 
     /// The bytes of `range` of a blob.
     ///
     /// # Errors
-    /// A fault when the blob store has lost them.
+    /// [`Error::BlobDamaged`] when the blob store has lost them.
     pub async fn read_blob(&self, blob: &BlobInfo, range: ByteRange) -> Result<BlobRead, Error> {
-        let bytes = self.shared.blobs.read(&blob.location, range).await?;
-        let lost =
-            || fault(&format!("reading blob {}", blob.location), "its bytes are gone; push the image again");
-        Ok(BlobRead { range, bytes: bytes.ok_or_else(lost)? })
+        let BlobInfo { digest, location, .. } = blob;
+        match self.shared.blobs.read(location, range).await? {
+            Some(bytes) => Ok(BlobRead { range, bytes }),
+            None => {
+                self.quarantine("a pull", digest, location, Condition::Missing).await?;
+                Err(Error::BlobDamaged(digest.clone()))
+            }
+        }
     }
 
     /// Where a client may read a blob for so long; none: only from this registry.

@@ -5,9 +5,13 @@ mod blobs;
 mod cache;
 mod collection;
 mod epoch;
+mod fsck;
 mod manifests;
 mod migration;
 pub(crate) mod pulls;
+mod restore;
+mod scrub;
+mod snapshot;
 mod sweep;
 mod uploads;
 
@@ -20,8 +24,12 @@ use bytes::Bytes;
 
 pub use blobs::{BlobInfo, BlobRead};
 pub use epoch::Age;
+pub use fsck::{Depth, Finding, Inspection, Remedies};
 pub use manifests::PushedManifest;
 pub use migration::{Migrated, Progress};
+pub use restore::{Restored, mark_restoring, place_of_copy};
+pub use scrub::{FullSpeed, Pace, Scrubbed};
+pub use snapshot::{ListedBlob, Snapshot};
 pub use sweep::Swept;
 pub use uploads::{Chunk, UploadStatus};
 

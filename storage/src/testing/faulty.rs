@@ -9,7 +9,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Location, SignedUrl, Staged};
+use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Item, Location, SignedUrl, Staged};
 
 /// One call of a blob store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +170,22 @@ impl<B: BlobStore> BlobStore for FaultyBlobStore<B> {
                 Err(fault) => stream::once(async { Err(fault) }).boxed(),
             })
             .boxed()
+    }
+
+    fn survey(&self) -> BoxStream<'_, Result<Item, Fault>> {
+        self.inner.survey()
+    }
+
+    fn item_name(&self, at: &Location) -> Result<String, Fault> {
+        self.inner.item_name(at)
+    }
+
+    async fn discard(&self, item: &Item) -> Result<(), Fault> {
+        self.decided(Call::Remove, self.inner.discard(item)).await
+    }
+
+    async fn tell(&self, at: &Location) -> Result<(), Fault> {
+        self.inner.tell(at).await
     }
 
     async fn fact(&self, name: &'static str) -> Result<Option<String>, Fault> {

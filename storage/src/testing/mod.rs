@@ -63,6 +63,7 @@ mod tests {
             include_str!("metadata/audit.rs"),
             include_str!("metadata/blobs.rs"),
             include_str!("metadata/collection.rs"),
+            include_str!("metadata/damage.rs"),
             include_str!("metadata/listings.rs"),
             include_str!("metadata/manifests.rs"),
             include_str!("metadata/policies.rs"),

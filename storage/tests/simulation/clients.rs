@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_oci::{Digest, Reference};
-use berth_storage::testing::simulation::{MemoryBlobStore, is_made_up};
+use berth_storage::testing::simulation::{Damage, MemoryBlobStore, is_made_up};
 use berth_storage::testing::{TestClock, chunk, digest_of};
-use berth_storage::{Actor, By, Creation, Error, Expire, Images, Registry};
+use berth_storage::{Actor, By, Creation, Error, Expire, FullSpeed, Images, Registry};
 use parking_lot::Mutex;
 
 use crate::content::{BLOBS, MANIFESTS, REPOSITORIES, TAGS, manifest, repository, tag};
@@ -29,6 +29,8 @@ pub(crate) enum Deed {
     RemoveRepository { repository: usize },
     UndeleteRepository { repository: usize },
     LeaveUpload { repository: usize },
+    Damage { blob: usize, how: Damage },
+    Scrub,
     Sweep,
 }
 
@@ -48,6 +50,11 @@ pub(crate) fn any_deed(random: &mut fastrand::Rng) -> Deed {
         77..80 => Deed::UndeleteRepository { repository },
         80..83 => Deed::LeaveUpload { repository },
         83..87 => Deed::Expire { repository, image: manifest },
+        87 => {
+            let how = [Damage::Spoiled, Damage::Shortened, Damage::Lost][random.usize(..3)];
+            Deed::Damage { blob, how }
+        }
+        88..90 => Deed::Scrub,
         _ => Deed::Sweep,
     }
 }
@@ -56,6 +63,7 @@ pub(crate) fn any_deed(random: &mut fastrand::Rng) -> Deed {
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) registry: Registry<MemoryBlobStore>,
+    pub(crate) blobs: MemoryBlobStore,
     pub(crate) clock: TestClock,
     pub(crate) expectations: Arc<Mutex<Expectations>>,
 }
@@ -123,6 +131,12 @@ impl Client {
                     allow(self.registry.append_upload(&name, id, chunk(b"left")).await);
                 }
             }
+            Deed::Damage { blob, how } => {
+                let digest = digest_of(BLOBS[blob]);
+                self.expectations.lock().damaged.insert(digest.clone());
+                self.blobs.damage(&digest, how);
+            }
+            Deed::Scrub => allow(self.registry.scrub(WINDOW, &mut FullSpeed).await),
             Deed::Sweep => allow(self.registry.sweep().await),
         }
     }
@@ -180,6 +194,11 @@ impl Client {
         let Err(error) = self.push_all(number, which, tagged).await else { return };
         let unknown = matches!(error, Error::ManifestBlobUnknown(_));
         assert!(unknown || is_expected(&error), "a push: {error}");
+        if let Error::ManifestBlobUnknown(digest) = &error
+            && self.expectations.lock().damaged.contains(digest)
+        {
+            return;
+        }
         let in_time = self.clock.now() < began.after(WINDOW / 2);
         let undisturbed = alone && self.expectations.lock().deletions(number) == deletions;
         assert!(!(unknown && in_time && undisturbed), "a push lost what it was told is there: {error}");
@@ -218,7 +237,7 @@ impl Client {
         result
     }
 
-    async fn push_blob(&self, number: usize, blob: usize) -> Result<(), Error> {
+    pub(crate) async fn push_blob(&self, number: usize, blob: usize) -> Result<(), Error> {
         let (name, actor) = (repository(number), Actor::default());
         let (bytes, digest): (_, Digest) = (BLOBS[blob], digest_of(BLOBS[blob]));
         let asked_at = self.expectations.lock().deletions(number);

@@ -1,8 +1,9 @@
 //! What clients were told, and what therefore must be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use berth_oci::Digest;
 use berth_storage::Timestamp;
 
 use crate::content::{MANIFESTS, REPOSITORIES, TAGS};
@@ -64,6 +65,8 @@ pub(crate) struct Expectations {
     /// How many deletions began in each repository, and how many are going on.
     deletions: BTreeMap<usize, u64>,
     deleting: BTreeMap<usize, u64>,
+    /// What was ever lost or spoiled.
+    pub(crate) damaged: BTreeSet<Digest>,
 }
 
 /// Everything that can be known of a repository.

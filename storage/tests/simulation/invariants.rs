@@ -23,11 +23,16 @@ impl Process {
         self.what_clients_were_told_is_so();
     }
 
-    /// Every blob's bytes are at its location, and are what its digest says.
+    /// Every blob's bytes are at its location, and are what its digest says, unless they were damaged; and
+    /// only those are marked.
     fn what_is_named_is_there(&self) {
-        let sealed = self.ground.blobs.sealed();
-        for row in self.rows("SELECT digest, location, size FROM blobs") {
+        let (sealed, damaged) = (self.ground.blobs.sealed(), self.ground.blobs.damaged());
+        for row in self.rows("SELECT digest, location, size, damaged_at FROM blobs") {
             let (digest, location) = (row.parsed::<Digest>(0).unwrap(), row.text(1).unwrap());
+            if damaged.contains(location) {
+                continue;
+            }
+            assert_eq!(row.int_or_null(3).unwrap(), None, "{digest} is marked and sound");
             let bytes = sealed.get(location).unwrap_or_else(|| panic!("the bytes of {digest} are gone"));
             assert_eq!(Digest::of(Algorithm::Sha256, bytes), digest);
             assert_eq!(bytes.len() as u64, row.size(2).unwrap());
@@ -133,6 +138,17 @@ impl Process {
                 }
             };
             assert!(kept, "{promise:?} was not kept");
+        }
+    }
+
+    /// Once everything was scrubbed and what was damaged was pushed again: nothing is damaged.
+    pub(crate) fn everything_is_sound(&self) {
+        let sealed = self.ground.blobs.sealed();
+        for row in self.rows("SELECT digest, location, damaged_at FROM blobs") {
+            let digest = row.parsed::<Digest>(0).unwrap();
+            assert_eq!(row.int_or_null(2).unwrap(), None, "{digest} is marked");
+            let bytes = sealed.get(row.text(1).unwrap()).unwrap_or_else(|| panic!("{digest} is gone"));
+            assert_eq!(Digest::of(Algorithm::Sha256, bytes), digest);
         }
     }
 

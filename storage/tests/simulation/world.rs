@@ -7,11 +7,13 @@ use berth_storage::testing::simulation::{
     Ground, MemoryBlobStore, Scheduler, Step, Template, Turn, seed_ids,
 };
 use berth_storage::testing::{TestClock, options};
-use berth_storage::{Delays, Metadata, Registry, Row};
+use berth_storage::{BlobStore, Delays, FullSpeed, Metadata, Registry, Row};
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::clients::{Client, WINDOW, any_deed};
+use crate::content::BLOBS;
 use crate::expectations::Expectations;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -140,30 +142,46 @@ impl World {
         }
     }
 
-    /// Everybody has gone, all delays pass, and only the sweeps work.
+    /// Everybody has gone, all delays pass, and only the scrub and the sweeps work.
     fn settle_down(&mut self) {
         let runtime = quiet_runtime();
         runtime.block_on(async {
             let registry = self.process.open();
+            let client = self.process.client(&registry);
+            self.process.clock.advance(DAY);
+            self.alone(async move { heal(&client).await }).await;
             // The longest: a session that was left.
             for _ in 0..110 {
                 self.process.clock.advance(DAY);
-                let sweeping = tokio::spawn({
-                    let registry = registry.clone();
-                    async move { registry.sweep().await.map(drop) }
-                });
-                while !sweeping.is_finished() {
-                    self.process.ground.scheduler.settle().await;
-                    if !self.process.ground.scheduler.waiting().is_empty() {
-                        self.steps += 1;
-                        self.process.ground.scheduler.release(0, Turn::Pass);
-                    }
-                }
-                sweeping.await.unwrap().unwrap();
+                let registry = registry.clone();
+                self.alone(async move { registry.sweep().await.map(drop).unwrap() }).await;
             }
             self.process.check();
+            self.process.everything_is_sound();
             self.process.nothing_unneeded_is_left();
         });
+    }
+
+    /// Does something that nobody disturbs.
+    async fn alone(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        let working = tokio::spawn(work);
+        while !working.is_finished() {
+            self.process.ground.scheduler.settle().await;
+            if !self.process.ground.scheduler.waiting().is_empty() {
+                self.steps += 1;
+                self.process.ground.scheduler.release(0, Turn::Pass);
+            }
+        }
+        working.await.unwrap();
+    }
+}
+
+/// Finds all that is damaged, and pushes it again.
+async fn heal(client: &Client) {
+    // So few blobs are one step.
+    client.registry.scrub(Duration::ZERO, &mut FullSpeed).await.unwrap();
+    for blob in 0..BLOBS.len() {
+        client.push_blob(0, blob).await.unwrap();
     }
 }
 
@@ -177,6 +195,8 @@ impl Process {
         let scheduler = Arc::new(Scheduler::default());
         let blobs = MemoryBlobStore::new(Arc::clone(&scheduler));
         let metadata = Metadata::open_inline(template.copy().unwrap(), Arc::clone(&scheduler));
+        // As a server does at its start.
+        blobs.note_once("id", "simulated").now_or_never().unwrap().unwrap();
         let ground = Ground { blobs, scheduler };
         Self { ground, clock: TestClock::new(), expectations: Arc::default(), metadata }
     }
@@ -197,6 +217,7 @@ impl Process {
     pub(crate) fn client(&self, registry: &Registry<MemoryBlobStore>) -> Client {
         Client {
             registry: registry.clone(),
+            blobs: self.ground.blobs.clone(),
             clock: self.clock.clone(),
             expectations: Arc::clone(&self.expectations),
         }

@@ -108,6 +108,21 @@ impl Remote {
         answer.json().await.map_err(|error| Failure::new(tried, self.connection.describe(&error)))
     }
 
+    /// Asks for something of any length.
+    pub(super) async fn fetch(&self, tried: &str, method: Method, path: &str) -> Result<Response, Failure> {
+        Ok(self.send(tried, self.request(tried, method, path)?).await?)
+    }
+
+    /// The same of what may not be there.
+    pub(super) async fn fetch_if_there(&self, tried: &str, path: &str) -> Result<Option<Response>, Failure> {
+        let sent = self.request(tried, Method::GET, path)?.send().await;
+        let answer = sent.map_err(|error| Failure::new(tried, self.connection.describe(&error)))?;
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        self.heard(tried, answer).await.map(Some).map_err(Failure::from)
+    }
+
     /// Sends a text as it is and reads the answer.
     pub(super) async fn ask_with_text<T: DeserializeOwned>(
         &self,
@@ -143,7 +158,11 @@ impl Remote {
     async fn send(&self, tried: &str, request: RequestBuilder) -> Result<Response, Unheard> {
         let sent = request.send().await;
         let away = |error| Unheard::Away(Failure::new(tried, self.connection.describe(&error)));
-        let answer = sent.map_err(away)?;
+        self.heard(tried, sent.map_err(away)?).await
+    }
+
+    /// An answer that says no more than that it was done.
+    async fn heard(&self, tried: &str, answer: Response) -> Result<Response, Unheard> {
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);

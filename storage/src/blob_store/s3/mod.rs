@@ -34,7 +34,7 @@ pub use options::{Addressing, Checksums, Encryption, S3Credentials, S3Options};
 pub use parts::PartSizes;
 pub(super) use upload::Staging;
 
-use super::{BlobStore, ByteRange, ByteStream, Found, Location, SignedUrl, Staged, Way};
+use super::{BlobStore, ByteRange, ByteStream, Found, Item, Location, SignedUrl, Staged, Way};
 use crate::error::{Fault, OrFault};
 use crate::{BufferBudget, Telemetry};
 use bucket::Bucket;
@@ -304,6 +304,30 @@ impl BlobStore for S3BlobStore {
 
     fn list(&self) -> BoxStream<'_, Result<Found, Fault>> {
         list::list(&self.shared)
+    }
+
+    fn survey(&self) -> BoxStream<'_, Result<Item, Fault>> {
+        list::survey(&self.shared)
+    }
+
+    fn item_name(&self, at: &Location) -> Result<String, Fault> {
+        Ok(self.shared.keys.blob(keys::parse_location(at)?.1))
+    }
+
+    async fn discard(&self, item: &Item) -> Result<(), Fault> {
+        let doing = || format!("removing {} from {}", item.name, self.shared.options);
+        // Bytes first, for the marker alone still leads a survey to it.
+        self.shared.bucket.delete(&item.name).await.or_fault(doing)?;
+        let Some((digest, at)) = &item.told else { return Ok(()) };
+        let marker = self.shared.keys.marker(digest, keys::parse_location(at)?.1);
+        self.shared.bucket.delete(&marker).await.or_fault(doing)
+    }
+
+    async fn tell(&self, at: &Location) -> Result<(), Fault> {
+        let (digest, name) = keys::parse_location(at)?;
+        let marker = self.shared.keys.marker(&digest, name);
+        let put = self.shared.bucket.put(&marker, content_of(Bytes::new(), false)).await;
+        put.map(drop).or_fault(|| format!("marking blob {at}"))
     }
 
     async fn fact(&self, name: &'static str) -> Result<Option<String>, Fault> {

@@ -114,7 +114,7 @@ impl<B: BlobStore> Registry<B> {
             expires_at: now,
         };
         target.metadata().write(begin, uploads::begin).await?;
-        target.metadata().write((id, blob.digest.clone()), sealing).await?;
+        target.metadata().write((id, blob.digest.clone()), uploads::seals).await?;
         let mut hasher = Hasher::new(blob.digest.algorithm());
         let mut read = 0u64;
         // Of one that turns out to be damaged, the session goes with the next sweep.
@@ -208,13 +208,6 @@ fn condemn<'t>(
         }
         Ok(())
     })
-}
-
-/// Notes what a session is about to be sealed as, so that its row leads there.
-fn sealing<'t>(tx: &'t mut Tx<'_>, (id, digest): &'t (UploadId, Digest)) -> BoxFuture<'t, Result<(), Error>> {
-    Box::pin(
-        async move { Ok(tx.run("UPDATE uploads SET sealing = $2 WHERE id = $1", args![id, digest]).await?) },
-    )
 }
 
 /// Turns a session into a blob that no repository holds yet.

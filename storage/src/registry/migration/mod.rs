@@ -9,6 +9,7 @@ mod tables;
 
 use berth_oci::Digest;
 
+use super::restore::RESTORING;
 use super::{Registry, fault};
 use crate::BlobStore;
 use crate::error::Error;
@@ -79,6 +80,11 @@ impl<B: BlobStore> Registry<B> {
     /// # Errors
     /// One sentence when it is, a fault when the database can't be asked.
     pub async fn refuse_half_moved(&self) -> Result<(), Error> {
+        if self.metadata().read(RESTORING, store::fact).await?.is_some() {
+            let why = "a backup is being restored there and not all of it has arrived; run `berth admin restore` \
+                       again";
+            return Err(fault("opening the store", why));
+        }
         match self.metadata().read(MOVING_FROM, store::fact).await? {
             None => Ok(()),
             Some(_) => {

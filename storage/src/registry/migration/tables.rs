@@ -37,7 +37,12 @@ static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     use Key::{Number, Texts};
     vec![
         // But for the facts that are about one pair of database and blob store.
-        table("store", Texts(1), "name, value", "name NOT IN ('id', 'epoch', 'moving_from')"),
+        table(
+            "store",
+            Texts(1),
+            "name, value",
+            "name NOT IN ('id', 'epoch', 'moving_from', 'restoring', 'scrub')",
+        ),
         table(
             "repositories",
             Texts(1),

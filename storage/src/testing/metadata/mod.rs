@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod blobs;
 pub mod collection;
+pub mod damage;
 pub mod listings;
 pub mod manifests;
 pub mod policies;
@@ -157,6 +158,18 @@ macro_rules! metadata_suite {
             a_blob_that_only_deleted_manifests_name_is_deleted
             a_damaged_blob_is_neither_shown_nor_mounted
             the_next_push_brings_a_damaged_blob_back
+        }
+        $crate::stamp_clauses! { $make, metadata::damage:
+            sound_blobs_pass_the_scrub
+            a_blob_with_other_bytes_is_not_shown_until_it_is_pushed_again
+            a_shortened_and_a_missing_blob_are_found_too
+            a_pull_that_finds_nothing_marks_the_blob
+            a_blob_store_that_is_not_there_is_no_damage
+            a_marked_blob_that_is_sound_loses_its_mark
+            a_manifest_that_names_a_damaged_blob_is_refused_until_that_is_pushed_again
+            a_damaged_blob_may_be_named_where_absent_ones_may
+            a_round_begins_no_sooner_than_it_is_due
+            a_round_goes_on_where_the_last_process_left_it
         }
         $crate::stamp_clauses! { $make, metadata::manifests:
             a_manifest_is_found_by_its_digest_and_its_tags_as_it_was_pushed

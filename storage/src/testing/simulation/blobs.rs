@@ -1,6 +1,7 @@
 //! A blob store in memory, which forgets at a crash what was not flushed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
 
 use super::{Scheduler, Step, Turn};
-use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Location, SignedUrl, Staged};
+use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Item, Location, SignedUrl, Staged};
 
 /// Bytes in memory; its clones are the same store.
 #[derive(Debug, Clone)]
@@ -19,12 +20,25 @@ pub struct MemoryBlobStore {
     bytes: Arc<Mutex<Store>>,
 }
 
+/// What becomes of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// They are others.
+    Spoiled,
+    /// Some are missing.
+    Shortened,
+    /// All are missing.
+    Lost,
+}
+
 #[derive(Debug, Default)]
 struct Store {
     staged: BTreeMap<String, Upload>,
     sealed: BTreeMap<String, Bytes>,
     /// Every location that ever was.
     used: BTreeSet<String>,
+    /// Those whose bytes were lost or spoiled since they were sealed.
+    damaged: BTreeSet<String>,
     facts: BTreeMap<&'static str, String>,
 }
 
@@ -59,9 +73,29 @@ impl MemoryBlobStore {
         self.bytes.lock().sealed.clone()
     }
 
-    /// Damages what is at a location.
-    pub fn damage(&self, location: &str) {
-        self.bytes.lock().sealed.insert(location.to_owned(), Bytes::from_static(b"damaged"));
+    /// Spoils all sealed bytes of a digest, or loses them.
+    pub fn damage(&self, digest: &Digest, how: Damage) {
+        let store = &mut *self.bytes.lock();
+        let start = format!("{digest}/");
+        for (location, bytes) in store.sealed.iter_mut().filter(|(location, _)| location.starts_with(&start))
+        {
+            if !store.damaged.insert(location.clone()) {
+                continue;
+            }
+            match how {
+                Damage::Spoiled => *bytes = bytes.iter().map(|byte| byte ^ 1).collect(),
+                Damage::Shortened => *bytes = bytes.slice(..bytes.len() / 2),
+                Damage::Lost => {}
+            }
+        }
+        if how == Damage::Lost {
+            store.sealed.retain(|location, _| !location.starts_with(&start));
+        }
+    }
+
+    /// Where bytes were spoiled or lost.
+    pub fn damaged(&self) -> BTreeSet<String> {
+        self.bytes.lock().damaged.clone()
     }
 
     async fn call<T>(
@@ -174,7 +208,10 @@ impl BlobStore for MemoryBlobStore {
             let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
             let bytes = bytes.slice(at(range.first)..at(range.end));
             let whole = bytes.len() as u64 == range.end - range.first;
-            let short = || Err(Fault::because("reading a blob", "it is shorter than its row says"));
+            let short = || {
+                let why = io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than its row says");
+                Err(Fault::new("reading a blob", why))
+            };
             let end = (!whole).then(short);
             Ok(Some(stream::iter([Ok(bytes)].into_iter().chain(end)).boxed()))
         })
@@ -201,6 +238,31 @@ impl BlobStore for MemoryBlobStore {
             Ok(Found { location, size: bytes.len() as u64, modified: SystemTime::UNIX_EPOCH })
         });
         stream::iter(found).boxed()
+    }
+
+    fn survey(&self) -> BoxStream<'_, Result<Item, Fault>> {
+        let items: Vec<_> = self.sealed().into_iter().collect();
+        let items = items.into_iter().map(|(name, bytes)| {
+            let (digest, upload) = name.split_once('/').unwrap_or((&name, ""));
+            let at = name.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
+            let told = digest.parse().ok().map(|digest| (digest, at));
+            let upload = Some(upload.to_owned());
+            Ok(Item { size: bytes.len() as u64, upload, told, name })
+        });
+        stream::iter(items).boxed()
+    }
+
+    fn item_name(&self, at: &Location) -> Result<String, Fault> {
+        Ok(at.as_str().to_owned())
+    }
+
+    async fn discard(&self, item: &Item) -> Result<(), Fault> {
+        self.bytes.lock().sealed.remove(&item.name);
+        Ok(())
+    }
+
+    async fn tell(&self, _: &Location) -> Result<(), Fault> {
+        Ok(())
     }
 
     async fn fact(&self, name: &'static str) -> Result<Option<String>, Fault> {

@@ -14,7 +14,7 @@ use std::task::{Poll, Waker};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-pub use blobs::MemoryBlobStore;
+pub use blobs::{Damage, MemoryBlobStore};
 
 use crate::error::{Error, Fault};
 use crate::metadata::Metadata;
