@@ -8,6 +8,7 @@ use berth_storage::{DataFolder, Depth, Fault, FullSpeed, Inspection, Leased, NoT
 use crate::config::{Config, MetadataUrl};
 use crate::epoch;
 use crate::error::Error;
+use crate::presence;
 use crate::store::Bare;
 
 const RENEWED_EVERY: Duration = Duration::from_secs(30);
@@ -42,13 +43,14 @@ async fn inspect(bare: &Bare, depth: Depth, remedies: Remedies) -> Result<Inspec
     Ok(bare.registry.inspect(depth, remedies, &mut FullSpeed).await?)
 }
 
-/// Does `work` while no server runs on the database: each that runs asks for the lease of the epoch.
+/// Does `work` while no server runs on the database, and nobody else does such work.
 pub(crate) async fn alone<T>(
     folder: &DataFolder,
     bare: &Bare,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let (records, lease) = (bare.registry.records(), epoch::lease(folder)?);
+    presence::refuse_running("opening the database", &records, bare.registry.now()).await?;
     let hold = async || match records.lease(lease.clone(), bare.registry.now()).await? {
         Leased::Yes => Ok::<_, Error>(()),
         Leased::To(_) => Err(Error::ServerRuns(epoch::LASTS)),

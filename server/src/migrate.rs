@@ -31,7 +31,8 @@ pub async fn migrate(
     let source = Bare::open(from, &from_folder, Arc::new(|_| {}), Arc::new(NoTelemetry)).await?;
     if let (MetadataUrl::Postgres(_), BlobsConfig::S3(_)) = (&from.metadata.url, &from.blobs) {
         // With anything on this machine the data folder's lock, or the lease of its blobs, has told.
-        presence::refuse_running(&source.registry.records(), &source.clock).await?;
+        let (records, now) = (source.registry.records(), source.registry.now());
+        presence::refuse_running("opening the store that is moved", &records, now).await?;
     }
     let target = Bare::open(to, to_folder, Arc::new(|_| {}), Arc::new(NoTelemetry)).await;
     let migrated = match &target {

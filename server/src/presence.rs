@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use berth_storage::{Clock, DataFolder, Fault, Lease, Records};
+use berth_storage::{DataFolder, Fault, Lease, Records, Timestamp};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
@@ -49,12 +49,16 @@ pub(crate) async fn keep(app: App, shown: String, mut stopped: watch::Receiver<(
     }
 }
 
-/// Refuses a store on which servers run.
+/// Refuses a store on which servers run to whoever is `doing` something that needs it for itself.
 ///
 /// # Errors
 /// One sentence that names them, a fault when the database can't be asked.
-pub(crate) async fn refuse_running(records: &Records, clock: &Clock) -> Result<(), Error> {
-    let servers = records.holders(PREFIX, clock()).await?;
+pub(crate) async fn refuse_running(
+    doing: &'static str,
+    records: &Records,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let servers = records.holders(PREFIX, now).await?;
     if servers.is_empty() {
         return Ok(());
     }
@@ -62,5 +66,5 @@ pub(crate) async fn refuse_running(records: &Records, clock: &Clock) -> Result<(
         "a server still runs on it ({}); stop it first (one that was killed counts for a minute)",
         servers.join("; ")
     );
-    Err(Fault::because("opening the store that is moved", why).into())
+    Err(Fault::because(doing, why).into())
 }

@@ -145,19 +145,6 @@ impl Fault {
         Self::new(doing, io::Error::other(why.into()))
     }
 
-    /// Whether it tells of bytes that are lost, rather than of a store that can't be asked now.
-    pub(crate) fn is_damage(&self) -> bool {
-        let mut next: Option<&(dyn StdError + 'static)> = Some(self.source.as_ref());
-        while let Some(error) = next {
-            if let Some(io) = error.downcast_ref::<io::Error>() {
-                let bad_sector = io.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
-                return bad_sector || io.kind() == io::ErrorKind::UnexpectedEof;
-            }
-            next = error.source();
-        }
-        false
-    }
-
     /// Something ended before all of it was read.
     pub(crate) fn cut_short(doing: impl Into<String>, why: &'static str) -> Self {
         Self::new(doing, io::Error::new(io::ErrorKind::UnexpectedEof, why))
@@ -167,6 +154,13 @@ impl Fault {
     pub(crate) fn is_cut_short(&self) -> bool {
         let error = self.source.downcast_ref::<io::Error>();
         error.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    }
+
+    /// Whether it tells of bytes that are lost, rather than of a store that can't be asked now.
+    pub(crate) fn is_damage(&self) -> bool {
+        let error = self.source.downcast_ref::<io::Error>();
+        let bad_sector = Some(rustix::io::Errno::IO.raw_os_error());
+        self.is_cut_short() || error.is_some_and(|error| error.raw_os_error() == bad_sector)
     }
 
     /// What a person would do about it.

@@ -96,7 +96,7 @@ impl Admin {
                     Command::Migrate(migrate) => migrate.run().await,
                     Command::Gc(gc) => gc.run(&self.target().await?).await,
                     Command::Backup(backup) => backup.run(&self.target().await?).await,
-                    Command::Restore(restore) => restore.run(self.data.as_deref()).await,
+                    Command::Restore(restore) => Box::pin(restore.run(self.data.as_deref())).await,
                 }
             })
     }
