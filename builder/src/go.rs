@@ -122,6 +122,35 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     i64::try_from(sum).map_err(|_| invalid())
 }
 
+/// Nanoseconds as `time.Duration` writes them: `1h0m3.5s`, `500ms`, `0s`.
+pub(crate) fn duration(nanoseconds: i64) -> String {
+    const MINUTE: u64 = 60_000_000_000;
+    let size = nanoseconds.unsigned_abs();
+    let minutes = size / MINUTE;
+    let text = match (minutes / 60, minutes % 60) {
+        (0, 0) => match size {
+            0 => "0s".to_owned(),
+            1..1_000 => format!("{size}ns"),
+            1_000..1_000_000 => decimal(size, 3) + "µs",
+            1_000_000..1_000_000_000 => decimal(size, 6) + "ms",
+            _ => decimal(size, 9) + "s",
+        },
+        (0, minutes) => format!("{minutes}m{}s", decimal(size % MINUTE, 9)),
+        (hours, minutes) => format!("{hours}h{minutes}m{}s", decimal(size % MINUTE, 9)),
+    };
+    if nanoseconds < 0 { format!("-{text}") } else { text }
+}
+
+/// A number with its last `digits` behind a point, without zeros at the end.
+fn decimal(number: u64, digits: usize) -> String {
+    let padded = format!("{number:0width$}", width = digits + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - digits);
+    match fraction.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        fraction => format!("{whole}.{fraction}"),
+    }
+}
+
 fn split_digits(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
 }
@@ -218,6 +247,23 @@ mod tests {
             ("9999999999h", Err("time: invalid duration \"9999999999h\"")),
         ] {
             assert_eq!(parse_duration(text), expected.map_err(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_written_as_go_writes_them() {
+        for (nanoseconds, expected) in [
+            (0, "0s"),
+            (1, "1ns"),
+            (1_500, "1.5µs"),
+            (500_000_000, "500ms"),
+            (3_500_000_000, "3.5s"),
+            (60_000_000_000, "1m0s"),
+            (3_600_500_000_000, "1h0m0.5s"),
+            (-90_000_000_000, "-1m30s"),
+            (i64::MIN, "-2562047h47m16.854775808s"),
+        ] {
+            assert_eq!(duration(nanoseconds), expected);
         }
     }
 

@@ -1,11 +1,14 @@
 //! Builds images: a Dockerfile and a context become layers and a configuration.
 //!
-//! So far this crate owns the language: what a Dockerfile and a `.dockerignore` say. It reads them as
-//! BuildKit v0.34.2 does, never opens a file, and knows nothing of how an instruction is carried out.
+//! So far this crate owns the language (`dockerfile`, `ignore`) and what follows from it without touching a
+//! file: which stages are needed (`plan`), and what a stage's instructions make of an image's
+//! configuration (`image`). All of it is as in BuildKit v0.34.2; nothing is carried out.
 
 pub mod dockerfile;
 mod go;
 pub mod ignore;
+pub mod image;
+pub mod plan;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 
 pub mod instructions;
 pub mod parser;
-mod problem;
+pub(crate) mod problem;
 mod scope;
 pub mod words;
 
@@ -42,5 +42,26 @@ impl Dockerfile {
             return Err(Refusal::new("the Dockerfile cannot be empty", remedy).at(Lines::one(1)));
         }
         instructions::parse(parser::parse(bytes)?)
+    }
+
+    /// The number, from 0, of the stage that is called `target`, or of the last stage without one.
+    ///
+    /// # Errors
+    /// When no stage is called so.
+    pub fn target(&self, target: Option<&str>) -> Result<usize, Refusal> {
+        let Some(target) = target.filter(|target| !target.is_empty()) else {
+            return Ok(self.stages.len() - 1);
+        };
+        let name = target.to_lowercase();
+        // Of two with one name, the last counts.
+        self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(&name)).ok_or_else(|| {
+            let known: Vec<_> = self.stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
+            let remedy = if known.is_empty() {
+                "no stage has a name: write FROM image AS name".to_owned()
+            } else {
+                problem::one_of(target, &known)
+            };
+            Refusal::new(format!("target stage {} could not be found", crate::go::quoted(target)), remedy)
+        })
     }
 }

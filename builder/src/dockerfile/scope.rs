@@ -62,6 +62,7 @@ pub struct Global {
     words: Lexer,
     arguments: BTreeMap<String, String>,
     environment: Environment,
+    target_platform: Platform,
 }
 
 impl Global {
@@ -90,7 +91,8 @@ impl Global {
                 }
             }
         }
-        Ok(Self { words, arguments: inputs.arguments, environment })
+        let Inputs { arguments, target_platform, .. } = inputs;
+        Ok(Self { words, arguments, environment, target_platform })
     }
 
     /// The image or the stage that a stage starts from.
@@ -126,11 +128,14 @@ impl Global {
         self.words.expand(word, &self.environment).map_err(|refusal| refusal.at(stage.source.lines))
     }
 
-    /// The scope of a stage that starts from an image with these variables.
-    pub fn scope(&self, of_the_image: impl IntoIterator<Item = (String, String)>) -> Scope<'_> {
-        let mut environment = Environment::default();
-        of_the_image.into_iter().for_each(|(name, value)| environment.set(name, value));
-        Scope { global: self, environment, arguments: Vec::new() }
+    /// The scope of a stage, in which nothing is set yet.
+    pub fn scope(&self) -> Scope<'_> {
+        Scope { global: self, environment: Environment::default(), arguments: Vec::new() }
+    }
+
+    /// What the image is for.
+    pub fn target_platform(&self) -> &Platform {
+        &self.target_platform
     }
 
     /// The proxies that commands are told of, in both cases, whether or not they are declared.
@@ -188,6 +193,16 @@ impl Scope<'_> {
     /// The variables that a command sees: those of the image, `ENV` and `ARG`; the last one set counts.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// The character that escapes others.
+    pub(crate) fn escape(&self) -> char {
+        self.global.words.escape
+    }
+
+    /// Sets a variable, as the image that a stage starts from does.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.set(name, value);
     }
 
     /// The arguments declared so far, each once, with the values that they have now.

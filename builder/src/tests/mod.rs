@@ -7,4 +7,5 @@
 #[cfg(feature = "real-buildkit")]
 mod buildkit;
 mod corpus;
+mod images;
 mod outcome;

@@ -3,8 +3,8 @@
 //
 //	go run ./dockerfile DIR OUT
 //
-// reads DIR/*.dockerfile, DIR/words.jsonl and DIR/ignore.jsonl and writes the expectations to OUT,
-// which may be DIR.
+// reads DIR/*.dockerfile, DIR/images/*.dockerfile, DIR/words.jsonl and DIR/ignore.jsonl and writes the
+// expectations to OUT, which may be DIR.
 package main
 
 import (
@@ -41,6 +41,12 @@ func run(dir, out string) error {
 		if err := os.WriteFile(filepath.Join(out, name), []byte(outcome(text)), 0o644); err != nil {
 			return err
 		}
+	}
+	if err := os.MkdirAll(filepath.Join(out, "images"), 0o755); err != nil {
+		return err
+	}
+	if err := images(filepath.Join(dir, "images"), filepath.Join(out, "images")); err != nil {
+		return err
 	}
 	if err := table(dir, out, "words.jsonl", wordsRow()); err != nil {
 		return err
