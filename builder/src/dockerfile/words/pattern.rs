@@ -50,8 +50,8 @@ pub(super) fn replace_first(pattern: &str, value: &str, replacement: &str) -> Re
     Ok(compiled(pattern, Star::Longest, Begin::Anywhere)?.replace(value, NoExpand(replacement)).into_owned())
 }
 
-/// `value` with all matches replaced, which is at most `longest` bytes long. As in BuildKit, `$` in
-/// the replacement asks for a group of the pattern, and a pattern has none.
+/// `value` with all matches replaced, which is at most `longest` bytes long. As in BuildKit, the
+/// replacement is a template of Go's `regexp`.
 pub(super) fn replace_all(
     pattern: &str,
     value: &str,
@@ -59,10 +59,66 @@ pub(super) fn replace_all(
     longest: usize,
 ) -> Result<String, Wrong> {
     let pattern = compiled(pattern, Star::Longest, Begin::Anywhere)?;
-    if replacement.len().saturating_mul(pattern.find_iter(value).count()) > longest {
-        return Err(wrong(format!("the outcome is larger than {longest} bytes"), "use shorter values"));
+    let template = template(replacement);
+    let mut replaced = String::new();
+    let mut rest = 0;
+    for found in pattern.find_iter(value) {
+        replaced.push_str(&value[rest..found.start()]);
+        rest = found.end();
+        for part in &template {
+            replaced.push_str(match part {
+                Part::Text(text) => text,
+                Part::Match => found.as_str(),
+            });
+        }
+        if replaced.len() > longest {
+            return Err(wrong(format!("the outcome is larger than {longest} bytes"), "use shorter values"));
+        }
     }
-    Ok(pattern.replace_all(value, replacement).into_owned())
+    replaced.push_str(&value[rest..]);
+    Ok(replaced)
+}
+
+/// A part of a template.
+enum Part<'a> {
+    Text(&'a str),
+    /// All that the pattern matched: `$0`.
+    Match,
+}
+
+/// The parts of a template: `$$` is a dollar sign, `$name` and `${name}` a group, of which a pattern
+/// has none but the whole. Read once, however often it is used.
+fn template(text: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        parts.push(Part::Text(before));
+        rest = after;
+        if let Some(after) = after.strip_prefix('$') {
+            parts.push(Part::Text("$"));
+            rest = after;
+            continue;
+        }
+        let (braced, name) = match after.strip_prefix('{') {
+            Some(name) => (true, name),
+            None => (false, after),
+        };
+        let of_a_name = |c: char| c.is_alphanumeric() || c == '_';
+        let (name, behind) = name.split_at(name.find(|c| !of_a_name(c)).unwrap_or(name.len()));
+        let behind = if braced { behind.strip_prefix('}') } else { Some(behind) };
+        match behind {
+            Some(behind) if !name.is_empty() => {
+                rest = behind;
+                if name == "0" {
+                    parts.push(Part::Match);
+                }
+            }
+            // It is no group: the dollar sign is text.
+            _ => parts.push(Part::Text("$")),
+        }
+    }
+    parts.push(Part::Text(rest));
+    parts
 }
 
 fn compiled(pattern: &str, star: Star, begin: Begin) -> Result<Regex, Wrong> {
