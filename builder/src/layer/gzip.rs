@@ -142,26 +142,17 @@ fn work(queue: &Mutex<Receiver<Job>>) {
 /// One block as raw deflate; all but the last end at a byte with nothing that later ones could refer to.
 fn compressed(block: &[u8], end: End) -> Vec<u8> {
     let mut compress = Compress::new(Compression::new(6), false);
-    let flush = match end {
-        End::More => FlushCompress::Full,
-        End::Last => FlushCompress::Finish,
+    let (flush, expected) = match end {
+        End::More => (FlushCompress::Full, Status::Ok),
+        End::Last => (FlushCompress::Finish, Status::StreamEnd),
     };
-    let mut bytes = Vec::with_capacity(block.len() / 2 + 64);
-    loop {
-        let taken = usize::try_from(compress.total_in()).expect("a block is no longer than memory");
-        let before = bytes.len();
-        let status = compress.compress_vec(&block[taken..], &mut bytes, flush);
-        let status = status.expect("deflate takes any bytes");
-        let done = match end {
-            End::Last => status == Status::StreamEnd,
-            // Room was left: the flush is complete.
-            End::More => bytes.len() < bytes.capacity() && before <= bytes.len(),
-        };
-        if done {
-            return bytes;
-        }
-        bytes.reserve(block.len() / 4 + 64);
-    }
+    // What can't be compressed is stored, with some bytes around each 16 KiB: with this room the outcome
+    // is complete at once, and doesn't depend on where room ended.
+    let mut bytes = Vec::with_capacity(block.len() + block.len() / 100 + 1024);
+    let status = compress.compress_vec(block, &mut bytes, flush).expect("deflate takes any bytes");
+    assert_eq!(status, expected);
+    assert!(compress.total_in() == block.len() as u64 && bytes.len() < bytes.capacity());
+    bytes
 }
 
 #[cfg(test)]

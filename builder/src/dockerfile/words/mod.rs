@@ -4,6 +4,7 @@
 
 mod lexer;
 mod pattern;
+mod substitution;
 
 pub use lexer::{Escapes, Expanded, Lexer, Quotes, Unset};
 
