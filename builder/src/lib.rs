@@ -1,10 +1,10 @@
 //! Builds images: a Dockerfile and a context become layers and a configuration.
 //!
-//! So far this crate owns the language (`dockerfile`, `ignore`) and what follows from it without touching a
-//! file: which stages are needed (`plan`), and what a stage's instructions make of an image's
-//! configuration (`image`). All of it is as in BuildKit v0.34.2. Besides, `layer` packs a folder tree.
-//! Nothing runs an instruction yet.
+//! `dockerfile` and `ignore` are the language; what follows from it without touching a file is in `plan` (which
+//! stages are needed) and `image` (what a stage's instructions make of an image's configuration). All of it is
+//! as in BuildKit v0.34.2. `build` carries the steps out, and `layer` packs what they wrote.
 
+pub mod build;
 pub mod dockerfile;
 mod go;
 pub mod ignore;
