@@ -98,6 +98,8 @@ fn two_builds_on_machines_that_have_nothing_give_one_digest() {
         let mut header = tar::Header::new_ustar();
         header.set_size(1);
         header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_mtime(1_000_000_000);
         archive.append_data(&mut header, "in", &b"x"[..]).unwrap();
         workshop.file("a.tar", archive.into_inner().unwrap());

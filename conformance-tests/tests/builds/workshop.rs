@@ -181,7 +181,10 @@ fn write_base(path: &Path) {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(kind);
         header.set_mode(mode);
-        header.set_size(0);
+        for set in [tar::Header::set_size, tar::Header::set_uid, tar::Header::set_gid, tar::Header::set_mtime]
+        {
+            set(&mut header, 0);
+        }
         header
     };
     for name in FOLDERS {
