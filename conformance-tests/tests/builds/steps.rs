@@ -69,7 +69,7 @@ fn a_layer_has_what_changed_and_nothing_that_only_the_sandbox_needed() {
 fn hard_links_modes_and_owners_are_kept() {
     let workshop = Workshop::new();
     workshop.make(&format!(
-        "FROM {BASE}\nRUN echo x > /a && ln /a /b && chmod 4711 /a && chown 7:8 /a && mkdir -m 1777 /d && ln -s /a /l\n"
+        "FROM {BASE}\nRUN echo x > /a && ln /a /b && chown 7:8 /a && chmod 4711 /a && mkdir -m 1777 /d && ln -s /a /l\n"
     ));
     let image = workshop.image();
     assert_eq!((image.at("a").mode, image.at("a").owner), (0o4711, (7, 8)));
