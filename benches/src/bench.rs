@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::payload::Payload;
-use crate::programs::Programs;
-use crate::servers::{Kind, Server};
+use crate::programs::{Programs, versitygw};
+use crate::servers::{Delivery, Kind, Server, Stores};
 
 /// One run of the benches.
 pub(crate) struct Bench {
@@ -19,13 +19,14 @@ pub(crate) struct Bench {
     /// Servers that stay up between measures, so that 10,000 tags are pushed once.
     standing: BTreeMap<Kind, Server>,
     folders: u32,
+    stores: Option<Stores>,
     pub(crate) payload: Payload,
 }
 
 impl Bench {
     pub(crate) fn new(kinds: Vec<Kind>, rounds: u32, programs: Programs, root: PathBuf) -> Self {
         let payload = Payload::new(root.join("payload"));
-        Self { kinds, rounds, programs, root, standing: BTreeMap::new(), folders: 0, payload }
+        Self { kinds, rounds, programs, root, standing: BTreeMap::new(), folders: 0, stores: None, payload }
     }
 
     /// The servers taking part that are among `wanted`.
@@ -59,9 +60,28 @@ impl Bench {
 
     /// Another server of this kind with an empty data folder, which goes when it is dropped.
     pub(crate) fn fresh(&mut self, kind: Kind) -> Result<Server> {
+        let folder = self.folder(kind);
+        Server::start(&self.programs, kind, folder, None)
+    }
+
+    /// Another server of this kind on an empty bucket, Berth also on an empty database.
+    pub(crate) fn fresh_on_s3(&mut self, kind: Kind, delivery: Delivery) -> Result<Server> {
+        let folder = self.folder(kind);
+        let place = self.stores()?.place(delivery)?;
+        Server::start(&self.programs, kind, folder, Some(place))
+    }
+
+    /// The S3 server and the PostgreSQL, which are there from the first time they are asked for.
+    pub(crate) fn stores(&mut self) -> Result<&mut Stores> {
+        if self.stores.is_none() {
+            self.stores = Some(Stores::start(&versitygw()?, self.root.join("stores"))?);
+        }
+        Ok(self.stores.as_mut().expect("just started"))
+    }
+
+    fn folder(&mut self, kind: Kind) -> PathBuf {
         self.folders += 1;
-        let folder = self.root.join(format!("{}-{}", kind.name(), self.folders));
-        Server::start(&self.programs, kind, folder)
+        self.root.join(format!("{}-{}", kind.name(), self.folders))
     }
 
     /// Starts a stopped server's data folder again; says how long the first answer took.

@@ -21,6 +21,8 @@ const BUFFER: usize = 256 << 10;
 /// One connection to one server.
 pub(crate) struct Client {
     stream: TcpStream,
+    /// The name that it asks for.
+    host: String,
     authorization: Option<String>,
     buffer: Box<[u8]>,
     /// What was received and not yet consumed.
@@ -33,6 +35,8 @@ pub(crate) enum Body<'a> {
     Empty,
     Bytes(&'a [u8]),
     Blob(&'a Slice),
+    /// The same bytes so many times, one after another.
+    Repeated(&'a Slice, u64),
 }
 
 /// Status line and headers of an answer.
@@ -68,7 +72,18 @@ impl Client {
         let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(120)))?;
-        Ok(Self { stream, authorization, buffer: vec![0; BUFFER].into_boxed_slice(), unread: 0..0 })
+        Ok(Self {
+            stream,
+            host: address.to_string(),
+            authorization,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            unread: 0..0,
+        })
+    }
+
+    /// From now on asks for this host, whatever its address is.
+    pub(crate) fn ask_for(&mut self, host: &str) {
+        host.clone_into(&mut self.host);
     }
 
     /// Sends a request, insists on the status and reads the body away; gives the headers.
@@ -124,8 +139,9 @@ impl Client {
             Body::Empty => 0,
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::Blob(slice) => slice.length,
+            Body::Repeated(slice, times) => slice.length * times,
         };
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.stream.peer_addr()?);
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
         if method == "GET" {
             request += &format!("Accept: {MANIFEST_TYPES}\r\n");
         } else {
@@ -142,7 +158,12 @@ impl Client {
             request.extend_from_slice(bytes);
         }
         self.stream.write_all(&request).with_context(|| format!("{method} {path}"))?;
-        if let Body::Blob(slice) = body {
+        let (slice, times) = match body {
+            Body::Empty | Body::Bytes(_) => (None, 0),
+            Body::Blob(slice) => (Some(slice), 1),
+            Body::Repeated(slice, times) => (Some(slice), times),
+        };
+        for slice in slice.into_iter().cycle().take(times as usize) {
             self.send_file(slice).with_context(|| format!("{method} {path}: sending {length} bytes"))?;
         }
         self.head().with_context(|| format!("{method} {path}: waiting for the answer"))
@@ -172,7 +193,8 @@ impl Client {
         }
     }
 
-    fn body(&mut self, head: &Head) -> Result<Vec<u8>> {
+    /// The body of an answer, for small ones.
+    pub(crate) fn body(&mut self, head: &Head) -> Result<Vec<u8>> {
         if let Some(length) = head.header("content-length") {
             return self.take(length.parse()?);
         }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::report::progress;
+use crate::rivals::{Dockerd, Times, program, ran, take_turns, told};
 use crate::servers::Process;
 
 const PASSWORD: &str = "only-for-benches";
@@ -45,12 +46,6 @@ struct Stage {
     _server: Process,
 }
 
-/// Times of one program, in seconds.
-struct Times {
-    name: &'static str,
-    all: Vec<f64>,
-}
-
 impl Images {
     /// Measures; whether every floor was reached.
     pub(crate) fn run(&self) -> Result<bool> {
@@ -62,67 +57,26 @@ impl Images {
         stage.berth("source", &["load", "-i", &layout.display().to_string()])?;
         stage.berth("source", &["tag", "bench", &reference])?;
         stage.berth("source", &["push", "-q", &reference])?;
-        let docker = Dockerd::start(&stage)?;
+        let docker = Dockerd::start(&stage.root)?;
         let mut reached = true;
         let mut pulls = [Times::new("berth"), Times::new("docker"), Times::new("podman")];
-        for round in 0..self.rounds as usize {
-            for turn in 0..pulls.len() {
-                let at = (round + turn) % pulls.len();
-                rustix::fs::sync();
-                let took = match pulls[at].name {
-                    "berth" => stage.pull(&reference)?,
-                    "docker" => docker.pull(&reference)?,
-                    _ => stage.podman_pull(&reference)?,
-                };
-                pulls[at].all.push(took.as_secs_f64());
-            }
-        }
-        reached &= told("pull of 400 MB in 6 layers to unpacked", &pulls, PULL_FLOOR);
+        take_turns(self.rounds, &mut pulls, |name, _| match name {
+            "berth" => stage.pull(&reference),
+            "docker" => docker.pull(&reference),
+            _ => stage.podman_pull(&reference),
+        })?;
+        reached &= told("pull of 400 MB in 6 layers to unpacked", &pulls, &[Some(PULL_FLOOR); 2]);
         let mut pushes = [Times::new("berth"), Times::new("crane")];
-        for round in 0..self.rounds as usize {
-            for turn in 0..pushes.len() {
-                let at = (round + turn) % pushes.len();
-                rustix::fs::sync();
-                let target = format!("{}/bench/push-{round}-{turn}:1", stage.host);
-                let took = match pushes[at].name {
-                    "berth" => stage.push(&layout, &target)?,
-                    _ => stage.crane_push(&layout, &target)?,
-                };
-                pushes[at].all.push(took.as_secs_f64());
+        take_turns(self.rounds, &mut pushes, |name, round| {
+            let target = format!("{}/bench/{name}-{round}:1", stage.host);
+            match name {
+                "berth" => stage.push(&layout, &target),
+                _ => stage.crane_push(&layout, &target),
             }
-        }
-        reached &= told("push of the same to a new repository", &pushes, PUSH_FLOOR);
+        })?;
+        reached &= told("push of the same to a new repository", &pushes, &[Some(PUSH_FLOOR)]);
         Ok(reached)
     }
-}
-
-impl Times {
-    const fn new(name: &'static str) -> Self {
-        Self { name, all: Vec::new() }
-    }
-
-    fn median(&self) -> f64 {
-        let mut sorted = self.all.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) }
-    }
-}
-
-/// Prints medians and ratios; the first of `times` is Berth's.
-#[expect(clippy::print_stdout, reason = "printing is what a bench is for")]
-fn told(what: &str, times: &[Times], floor: f64) -> bool {
-    println!("{what}, medians of {}:", times[0].all.len());
-    let own = times[0].median();
-    println!("  {:<8}{own:>8.3} s", times[0].name);
-    let mut reached = true;
-    for rival in &times[1..] {
-        let ratio = own / rival.median();
-        reached &= ratio <= floor;
-        let mark = if ratio <= floor { '✓' } else { '✗' };
-        println!("  {:<8}{:>8.3} s   ratio {ratio:.2}   {mark} ≤ {floor}", rival.name, rival.median());
-    }
-    reached
 }
 
 impl Stage {
@@ -153,14 +107,8 @@ impl Stage {
         Ok(stage)
     }
 
-    fn program(&self, program: impl AsRef<Path>) -> Command {
-        let mut command = Command::new(program.as_ref());
-        command
-            .env("HOME", &self.root)
-            .env("DOCKER_CONFIG", self.root.join(".docker"))
-            .env("REGISTRY_AUTH_FILE", self.root.join(".docker/config.json"))
-            .stdin(Stdio::null());
-        command
+    fn program(&self, name: impl AsRef<Path>) -> Command {
+        program(&self.root, name)
     }
 
     /// `berth` on the images of the machine called `data`.
@@ -260,47 +208,6 @@ impl Stage {
     }
 }
 
-/// A daemon of docker's own, without a network.
-struct Dockerd<'s> {
-    stage: &'s Stage,
-    socket: String,
-    _process: Process,
-}
-
-impl<'s> Dockerd<'s> {
-    fn start(stage: &'s Stage) -> Result<Self> {
-        let folder = stage.root.join("docker");
-        fs::create_dir_all(&folder)?;
-        let socket = format!("unix://{}", folder.join("sock").display());
-        let log = File::create(folder.join("log"))?;
-        let mut command = stage.program("/usr/sbin/dockerd");
-        command.arg("--data-root").arg(folder.join("data")).arg("--exec-root").arg(folder.join("exec"));
-        command.arg("--pidfile").arg(folder.join("pid")).args(["--host", &socket]);
-        command.args(["--bridge", "none", "--iptables=false", "--ip6tables=false"]);
-        let process =
-            Process::start(command.stdout(log.try_clone()?).stderr(log)).context("starting dockerd")?;
-        let docker = Self { stage, socket, _process: process };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while let Err(error) = docker.call(&["version"]) {
-            if Instant::now() > deadline {
-                return Err(error.context("waiting for dockerd"));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(docker)
-    }
-
-    fn call(&self, arguments: &[&str]) -> Result<Duration> {
-        ran(self.stage.program("/usr/bin/docker").args(["--host", &self.socket]).args(arguments))
-    }
-
-    fn pull(&self, reference: &str) -> Result<Duration> {
-        let took = self.call(&["pull", "-q", reference])?;
-        self.call(&["rmi", "-f", reference])?;
-        Ok(took)
-    }
-}
-
 /// Files of `/usr` in so many shares of about the same size, the largest folders' first.
 fn shares() -> Result<Vec<Vec<String>>> {
     let found = Command::new("find")
@@ -341,17 +248,6 @@ fn hash(path: &Path) -> Result<String> {
         }
         hasher.update(&piece[..read]);
     }
-}
-
-/// Runs a program to its end; says how long it took.
-fn ran(command: &mut Command) -> Result<Duration> {
-    let started = Instant::now();
-    let output = command.output().with_context(|| format!("running {:?}", command.get_program()))?;
-    let took = started.elapsed();
-    if !output.status.success() {
-        bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(took)
 }
 
 fn fed(mut command: Command, input: &str) -> Result<()> {

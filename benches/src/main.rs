@@ -5,7 +5,10 @@
 //! | `servers/` | how each registry is started, seeded, watched and stopped |
 //! | `measures/` | one file a measure: what is done, and the floor Berth has to reach |
 //! | `client`, `wrk` | the load: a very cheap HTTP/1.1 client of our own, and wrk |
+//! | `generator` | a database of a million tags |
 //! | `images` | `berth pull` and `push` beside docker, podman and crane, a run of its own |
+//! | `containers` | `berth run` beside docker, podman and crun, another |
+//! | `rivals` | what those two share: programs that take turns |
 //! | `open_door` | Berth's parts around one route without access, which the benches start themselves as |
 //! | `figures`, `report` | samples to medians, ratios, pass marks; the table and the JSON |
 //!
@@ -14,13 +17,16 @@
 
 mod bench;
 mod client;
+mod containers;
 mod figures;
+mod generator;
 mod images;
 mod measures;
 mod open_door;
 mod payload;
 mod programs;
 mod report;
+mod rivals;
 mod servers;
 mod wrk;
 
@@ -69,6 +75,8 @@ struct Arguments {
 enum Command {
     /// Measure `berth pull` and `berth push` against docker, podman and crane
     Images(images::Images),
+    /// Measure `berth run` against docker, podman and crun
+    Containers(containers::Containers),
     /// Serve the manifests of a data folder to everyone
     #[command(hide = true)]
     OpenDoor(open_door::OpenDoor),
@@ -96,9 +104,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
     match &arguments.command {
         Some(Command::OpenDoor(door)) => return door.run().map(|()| true),
         Some(Command::Images(images)) => return images.run(),
+        Some(Command::Containers(containers)) => return containers.run(),
         None => {}
     }
-    let only = if arguments.only.is_empty() { Measure::value_variants() } else { &arguments.only };
+    let only = if arguments.only.is_empty() { Measure::usual() } else { arguments.only.clone() };
     let root =
         tempfile::Builder::new().prefix("berth-benches-").tempdir().context("making a folder for data")?;
     servers::stop_all_when_interrupted(root.path().to_owned())?;

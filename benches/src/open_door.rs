@@ -63,6 +63,10 @@ async fn serve(config: &Config) -> Result<()> {
     let blobs = LocalBlobStore::open(path, budget, metrics.clone())?;
     let options = RegistryOptions {
         uploads_expire_after: config.uploads.expire_after,
+        delays: berth_storage::Delays {
+            unreferenced: config.collection.unreferenced_after,
+            untagged: config.collection.untagged_after,
+        },
         manifest_cache_bytes: 32 << 20,
         audit_keep: config.audit.keep,
         audit_most: config.audit.max_records as u64,

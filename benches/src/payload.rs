@@ -53,8 +53,15 @@ impl Payload {
                 file
             }
         };
-        let digest = digest_of(&file, offset, length)?;
+        let digest = digest_of(&file, offset, length, 1)?;
         Ok(Slice { file, offset, length, digest })
+    }
+
+    /// The blob of all bytes there are; beside it the digest of so many of them, one after another.
+    pub(crate) fn repeated(&mut self, times: u64) -> Result<(Slice, String)> {
+        let slice = self.slice(0, SIZE)?;
+        let digest = digest_of(&slice.file, 0, SIZE, times)?;
+        Ok((slice, digest))
     }
 }
 
@@ -62,15 +69,17 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
-fn digest_of(file: &File, offset: u64, length: u64) -> Result<String> {
+fn digest_of(file: &File, offset: u64, length: u64, times: u64) -> Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; MIB as usize];
-    let mut done = 0;
-    while done < length {
-        let wanted = MIB.min(length - done) as usize;
-        file.read_exact_at(&mut buffer[..wanted], offset + done)?;
-        hash.update(&buffer[..wanted]);
-        done += wanted as u64;
+    for _ in 0..times {
+        let mut done = 0;
+        while done < length {
+            let wanted = MIB.min(length - done) as usize;
+            file.read_exact_at(&mut buffer[..wanted], offset + done)?;
+            hash.update(&buffer[..wanted]);
+            done += wanted as u64;
+        }
     }
     Ok(format!("sha256:{}", hex::encode(hash.finalize())))
 }

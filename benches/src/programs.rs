@@ -20,7 +20,7 @@ impl Programs {
         for &kind in kinds {
             let program = match kind {
                 Kind::DockerRegistry => on_path("docker-registry")?,
-                Kind::Distribution => distribution()?,
+                Kind::Distribution => tool("registry")?,
                 Kind::Nginx => on_path("nginx")?,
                 Kind::Berth => {
                     let built = berth.map_or_else(build_berth, |path| Ok(path.to_owned()))?;
@@ -39,6 +39,11 @@ impl Programs {
     }
 }
 
+/// The S3 server that all keep their blobs on, where they are not on disk.
+pub(crate) fn versitygw() -> Result<PathBuf> {
+    tool("versitygw")
+}
+
 fn on_path(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
@@ -48,16 +53,16 @@ fn on_path(name: &str) -> Result<PathBuf> {
     found.with_context(|| format!("looking for {name}: not on PATH; run .ci/install-benches"))
 }
 
-/// `registry` in `$BERTH_TOOLS/bin`, or `~/.cache/berth-tools/bin`.
-fn distribution() -> Result<PathBuf> {
+/// A program in `$BERTH_TOOLS/bin`, or `~/.cache/berth-tools/bin`.
+fn tool(name: &str) -> Result<PathBuf> {
     let tools = match (std::env::var_os("BERTH_TOOLS"), std::env::home_dir()) {
         (Some(tools), _) => PathBuf::from(tools),
         (None, Some(home)) => home.join(".cache/berth-tools"),
-        (None, None) => bail!("looking for distribution: set HOME or BERTH_TOOLS"),
+        (None, None) => bail!("looking for {name}: set HOME or BERTH_TOOLS"),
     };
-    let program = tools.join("bin/registry");
+    let program = tools.join("bin").join(name);
     if !program.is_file() {
-        bail!("looking for distribution: no {}; run .ci/install-benches", program.display());
+        bail!("looking for {name}: no {}; run .ci/install-benches", program.display());
     }
     Ok(program)
 }

@@ -65,13 +65,17 @@ fn figure_json(figure: &Figure) -> Value {
 
 fn cell(figure: &Figure, kind: Kind) -> String {
     match (figure.median(kind), figure.spread(kind)) {
-        (Some(median), Some(spread)) => format!("{} ±{:.0}%", number(median), spread * 50.0),
+        // Nothing has no spread.
+        (Some(median), Some(spread)) if spread.is_finite() => {
+            format!("{} ±{:.0}%", number(median), spread * 50.0)
+        }
+        (Some(median), _) => number(median),
         _ => "–".to_owned(),
     }
 }
 
 fn ratio(ratio: Option<f64>) -> String {
-    ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"))
+    ratio.filter(|ratio| ratio.is_finite()).map_or("–".to_owned(), |ratio| format!("{ratio:.2}"))
 }
 
 fn floors(figure: &Figure) -> String {

@@ -16,7 +16,9 @@ mod login;
 mod logout;
 mod logs;
 mod man;
+mod network;
 mod pause;
+mod port;
 mod ps;
 mod pull;
 mod push;
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Logs(logs::Logs),
     Exec(exec::Exec),
     Attach(attach::Attach),
+    Port(port::Port),
+    Network(network::Network),
     Login(login::Login),
     Logout(logout::Logout),
     Healthcheck(healthcheck::Healthcheck),
@@ -116,6 +120,8 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Rm(rm) => rm.run(),
         Command::Ps(ps) => ps.run(),
         Command::Logs(logs) => logs.run(),
+        Command::Port(port) => port.run(),
+        Command::Network(network) => network.run(),
         Command::Login(login) => login.run(),
         Command::Logout(logout) => logout.run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),

@@ -6,11 +6,12 @@ pub(crate) mod flags;
 mod image;
 pub(crate) mod inspect;
 mod mounts;
+mod ports;
 mod values;
 
 use std::process::ExitCode;
 
-use berth_runner::container::{Container, Containers, NetworkMode};
+use berth_runner::container::{Container, Containers, Network, NetworkMode, State};
 
 use crate::failure::Failure;
 use crate::local::DataArgs;
@@ -42,12 +43,19 @@ pub(crate) fn signal(text: &str) -> Result<i32, String> {
     berth_runner::signals::parse(text).ok_or_else(|| "signals are named as TERM, or have numbers".to_owned())
 }
 
-/// What docker calls a kind of network.
-pub(crate) fn network_word(mode: NetworkMode) -> &'static str {
-    match mode {
+/// What docker calls a container's network.
+pub(crate) fn network_word(network: &Network) -> &str {
+    match network.mode {
         NetworkMode::None => "none",
         NetworkMode::Host => "host",
+        NetworkMode::Bridge => &network.name,
     }
+}
+
+/// A container's published ports, as docker's lists write them.
+pub(crate) fn ports(state: &State) -> String {
+    let ports = state.place.iter().flat_map(|place| &place.ports);
+    ports.map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Does something to each of the containers named; what fails is told, and doesn't keep the others.

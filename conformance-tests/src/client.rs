@@ -290,3 +290,10 @@ impl Ask for RequestBuilder {
         Answer { status, headers, body, asked }
     }
 }
+
+/// A body as clients send one: they read on, and see an early answer, between two pieces.
+pub fn in_pieces(bytes: &Bytes) -> reqwest::Body {
+    let pieces: Vec<_> =
+        bytes.chunks(64 << 10).map(|piece| Ok::<_, std::io::Error>(bytes.slice_ref(piece))).collect();
+    reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
+}

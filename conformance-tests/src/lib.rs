@@ -5,7 +5,6 @@
 //! is written in `tests/`. It depends on no crate of Berth's, so that nothing here can agree with the server
 //! by sharing its mistakes.
 
-pub mod bad_line;
 pub mod binary;
 pub mod client;
 pub mod content;
@@ -16,6 +15,7 @@ pub mod replicas;
 pub mod rootfs;
 pub mod s3_server;
 pub mod server;
+pub mod small_disk;
 pub mod stores;
 pub mod tls;
 
@@ -23,4 +23,5 @@ pub use client::{Answer, Client, Repository};
 pub use program::{Outcome, Program};
 pub use s3_server::S3Server;
 pub use server::{ADMIN_PASSWORD, Berth, Options};
+pub use small_disk::SmallDisk;
 pub use stores::{Blobs, Metadata, Stores};

@@ -22,17 +22,36 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 pub struct S3Server {
     child: Child,
     address: SocketAddr,
+    rights: Rights,
     folder: PathBuf,
+}
+
+/// What those who have the key may do.
+#[derive(Debug, Clone, Copy)]
+enum Rights {
+    All,
+    Reading,
 }
 
 impl S3Server {
     /// Starts one that keeps its objects below `folder`, with one empty bucket.
     #[track_caller]
     pub fn start(folder: &Path) -> Self {
+        Self::start_for(folder, Rights::All)
+    }
+
+    /// The same, where nobody may change anything.
+    #[track_caller]
+    pub fn start_read_only(folder: &Path) -> Self {
+        Self::start_for(folder, Rights::Reading)
+    }
+
+    #[track_caller]
+    fn start_for(folder: &Path, rights: Rights) -> Self {
         std::fs::create_dir_all(folder.join("s3").join(BUCKET)).expect("a folder for the bucket");
         let address = free_address("127.0.0.1:0");
-        let child = spawn(folder, address);
-        let mut server = Self { child, address, folder: folder.to_owned() };
+        let child = spawn(folder, address, rights);
+        let mut server = Self { child, address, rights, folder: folder.to_owned() };
         server.await_ready();
         server
     }
@@ -47,7 +66,7 @@ impl S3Server {
     pub fn kill_and_restart(&mut self) {
         self.child.kill().expect("killing versitygw");
         self.child.wait().expect("waiting for versitygw");
-        self.child = spawn(&self.folder, self.address);
+        self.child = spawn(&self.folder, self.address, self.rights);
         self.await_ready();
     }
 
@@ -77,14 +96,18 @@ impl S3Server {
     }
 }
 
-fn spawn(folder: &Path, address: SocketAddr) -> Child {
+fn spawn(folder: &Path, address: SocketAddr, rights: Rights) -> Child {
     let log =
         File::options().create(true).append(true).open(folder.join("s3.log")).expect("a file for the log");
     let gateway = Program::tool("versitygw")
         .env("ROOT_ACCESS_KEY", ACCESS_KEY)
         .env("ROOT_SECRET_KEY", SECRET_KEY)
-        .args(["--port", &address.to_string(), "--health", "/health", "--quiet", "--keep-alive", "posix"]);
-    let mut command = gateway.arg(folder.join("s3")).into_command();
+        .args(["--port", &address.to_string(), "--health", "/health", "--quiet", "--keep-alive"]);
+    let gateway = match rights {
+        Rights::All => gateway,
+        Rights::Reading => gateway.arg("--readonly"),
+    };
+    let mut command = gateway.arg("posix").arg(folder.join("s3")).into_command();
     command.stdin(Stdio::null()).stdout(log.try_clone().expect("a descriptor")).stderr(log);
     command.spawn().expect("starting versitygw (.ci/install brings it)")
 }

@@ -158,6 +158,11 @@ impl Berth {
         &self.data
     }
 
+    /// The configuration it was started with.
+    pub fn config_file(&self) -> &Path {
+        &self.config
+    }
+
     /// Its process.
     pub fn process(&self) -> u32 {
         self.child.id()
@@ -181,6 +186,23 @@ impl Berth {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(log_file(self.folder.path())).unwrap_or_default()
+    }
+
+    /// Returns once its log says so.
+    pub async fn until_logged(&self, words: &str) {
+        let deadline = Instant::now() + READY_WITHIN;
+        while !self.log().contains(words) {
+            assert!(Instant::now() < deadline, "{words:?} is in the log");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What `berth admin gc --accept-restore` of the administrator prints; the login goes to `home`.
+    pub fn accept_restore(&self, home: &Path) -> String {
+        let login =
+            Program::new(binary::berth()).home(home).args(["login", "-u", "admin", "--password-stdin"]);
+        login.arg(self.host()).stdin(ADMIN_PASSWORD).succeeds();
+        self.admin_command(home, "gc --accept-restore").succeeds().stdout
     }
 
     /// Ends it without any warning, as a power cut would end it for its callers.

@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use conformance_tests::bad_line::{BadLine, Line};
 use conformance_tests::content::{Blob, Manifest};
 use conformance_tests::s3_server::S3Server;
 use conformance_tests::stores::{Blobs, Metadata, Stores};
@@ -12,7 +11,7 @@ use conformance_tests::{Berth, Options, Repository};
 use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder};
 use tempfile::TempDir;
-use test_servers::PostgresServer;
+use test_servers::{BadLine, Line, PostgresServer};
 
 const PUSHERS: u64 = 8;
 const MIB: usize = 1 << 20;

@@ -1,16 +1,16 @@
 //! What was acknowledged is there: after kills without warning, on a disk that was full, and for as long as an
 //! upload may take.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use conformance_tests::client::Ask;
+use conformance_tests::client::{Ask, in_pieces};
 use conformance_tests::content::{Blob, Manifest};
-use conformance_tests::{Answer, Berth, Client, Options, Program, Repository};
+use conformance_tests::small_disk::may_mount;
+use conformance_tests::{Answer, Berth, Client, Options, Repository, SmallDisk};
 use futures_util::future::join_all;
 use futures_util::{Stream, StreamExt, stream};
 use reqwest::{Body, Method, Response};
@@ -320,68 +320,6 @@ async fn a_patch_of_1_gib_that_a_kill_interrupts_goes_on_near_where_it_was() {
 }
 
 // ---- A full disk ----
-
-/// A small file system of its own, gone with this value.
-struct SmallDisk {
-    folder: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    fn new(mib: u64) -> Self {
-        let folder = tempfile::Builder::new().prefix("berth-disk-").tempdir().expect("a temporary folder");
-        let size = format!("size={mib}m");
-        Program::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).succeeds();
-        Self { folder }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    /// Writes into a file of its own until so much is left.
-    fn fill_up_to(&self, left: u64) -> PathBuf {
-        let path = self.folder.path().join("filler");
-        let mut file = std::fs::File::options().create(true).append(true).open(&path).expect("a file");
-        while self.free() > left {
-            let size = (self.free() - left).min(MIB);
-            if file.write_all(&vec![0; usize::try_from(size).expect("fits")]).is_err() {
-                break;
-            }
-        }
-        path
-    }
-
-    fn free(&self) -> u64 {
-        let state = rustix::fs::statvfs(self.folder.path()).expect("the state of a file system");
-        state.f_bavail * state.f_frsize
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // The server may still have it when the test failed: then the kernel unmounts it later.
-        let _ = Program::new("umount").arg("-l").arg(self.folder.path()).run();
-    }
-}
-
-/// Whether file systems can be mounted here; says so when not, and fails where they must be.
-fn may_mount() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        assert!(std::env::var_os("CI").is_none(), "in CI these tests run as root: they mount a small disk");
-        // Not by a macro: the test harness would keep that to itself.
-        let said = "NOT TESTED: only root can mount the small disk that this test fills";
-        writeln!(std::io::stderr(), "{said}").expect("writing to standard error");
-    }
-    root
-}
-
-/// A body as clients send one: they read on, and see an early answer, between two pieces.
-fn in_pieces(bytes: &Bytes) -> Body {
-    let pieces: Vec<_> =
-        bytes.chunks(64 << 10).map(|piece| Ok::<_, std::io::Error>(bytes.slice_ref(piece))).collect();
-    Body::wrap_stream(stream::iter(pieces))
-}
 
 fn is_full(answer: Answer) {
     let answer = answer.assert_error(507, "UNKNOWN");

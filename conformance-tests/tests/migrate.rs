@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use conformance_tests::bad_line::{BadLine, Line};
 use conformance_tests::client::Ask;
 use conformance_tests::content::{Blob, Manifest};
 use conformance_tests::s3_server::S3Server;
@@ -13,7 +12,7 @@ use conformance_tests::{Berth, Client, Options, Outcome, Program, binary};
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
-use test_servers::PostgresServer;
+use test_servers::{BadLine, Line, PostgresServer};
 
 const MIB: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -192,18 +191,63 @@ async fn a_damaged_blob_is_named_and_the_target_serves_nobody() {
     let mut one = table.serve("one", "");
     let pushed = push(&one.admin()).await;
     assert!(one.stop().success());
-    let hex = pushed.layers[2].digest.strip_prefix("sha256:").expect("sha256").to_owned();
-    let folder = table.data("one").join("registry/blobs/sha256").join(&hex[..2]);
-    let file = fs::read_dir(&folder).expect("the blob's folder").flatten().next().expect("the blob").path();
+    let digest = &pushed.layers[2].digest;
+    let file = blob_file(&table.data("one"), digest);
     let mut bytes = fs::read(&file).expect("reading the blob");
     bytes[7] ^= 1;
     fs::write(&file, bytes).expect("damaging the blob");
     let (from, to) = (table.file("one", ""), table.file("several", &table.several()));
     let outcome = table.migrate(&from, &to).fails();
     assert_eq!(outcome.code(), Some(1), "{outcome}");
-    outcome.says(&format!("sha256:{hex}: its bytes are sha256:")).says("1 blobs are damaged");
+    outcome.says(&format!("{digest}: its bytes are sha256:")).says("1 blobs are damaged");
     let serve = Program::new(binary::berth()).args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(&to);
     sentence(&serve.home(table.folder.path()).deadline(PATIENCE).run());
+}
+
+#[tokio::test]
+async fn a_blob_that_was_cut_short_is_named_like_any_damaged_one() {
+    let table = Table::new();
+    let mut one = table.serve("one", "");
+    let pushed = push(&one.admin()).await;
+    assert!(one.stop().success());
+    let (hexes, sizes) = ([2, 3].map(|layer| pushed.layers[layer].digest.clone()), [MIB / 2, 0]);
+    for (digest, size) in hexes.iter().zip(sizes) {
+        let file = fs::File::options().write(true).open(blob_file(&table.data("one"), digest));
+        file.and_then(|file| file.set_len(size as u64)).expect("cutting the blob");
+    }
+    let (from, to) = (table.file("one", ""), table.file("several", &table.several()));
+    let outcome = table.migrate(&from, &to).fails();
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    for ((digest, size), whole) in hexes.iter().zip(sizes).zip([MIB, 20 * MIB]) {
+        outcome.says(&format!("{digest}: {size} bytes are there of {whole}"));
+    }
+    outcome.says("2 blobs are damaged");
+}
+
+/// Where a data folder keeps a blob.
+fn blob_file(data: &Path, digest: &str) -> PathBuf {
+    let hex = digest.strip_prefix("sha256:").expect("sha256");
+    let folder = data.join("registry/blobs/sha256").join(&hex[..2]);
+    let files = fs::read_dir(&folder).expect("the blob's folder").flatten().map(|entry| entry.path());
+    let of_this = |file: &PathBuf| file.to_string_lossy().contains(hex);
+    files.into_iter().find(of_this).expect("the blob")
+}
+
+#[tokio::test]
+async fn a_store_on_which_a_server_runs_somewhere_is_not_moved() {
+    let table = Table::new();
+    let mut several = table.serve("several", &table.several());
+    let pushed = push(&several.admin()).await;
+    // As on another machine: this one's data folder is nobody's.
+    let key = table.data("several").join("registry/master-key");
+    let lines = format!("{}[auth]\nmaster_key_file = \"{}\"\n", table.several(), key.display());
+    let (from, to) = (table.file("elsewhere", &lines), table.file("back", ""));
+    let refused = table.migrate(&from, &to).run();
+    let said = sentence(&refused);
+    assert!(said.contains("a server still runs on it (") && said.contains("/several"), "{said}");
+    assert!(several.stop().success());
+    table.migrate(&from, &to).succeeds();
+    is_whole(&table.serve("back", ""), &pushed).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use conformance_tests::engines::{BuildKit, Docker};
 use conformance_tests::layout::Layout;
 use conformance_tests::server::free_address;
-use conformance_tests::{ADMIN_PASSWORD, Berth, Client, Program, binary, rootfs};
+use conformance_tests::tls::Authority;
+use conformance_tests::{ADMIN_PASSWORD, Berth, Client, Options, Program, binary, rootfs};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -118,6 +119,19 @@ fn a_health_check_tells_a_server_that_is_ready_from_none() {
     let outcome = gone.fails();
     assert_eq!(outcome.code(), Some(1), "{outcome}");
     outcome.says("/readyz: ");
+}
+
+#[test]
+fn a_health_check_asks_a_server_with_tls_whatever_name_its_certificate_is_for() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let certificate = Authority::new(home.path()).sign("registry.example.com");
+    let berth = Options::default().tls(certificate).start();
+    let check = Program::new(binary::berth()).args(["healthcheck", "--config"]).arg(berth.config_file());
+    check.args(["--listen", &berth.host()]).home(home.path()).succeeds();
+    // Without its configuration it is taken for a server without TLS, and is not called healthy.
+    let check = Program::new(binary::berth()).args(["healthcheck", "--listen", &berth.host()]);
+    let outcome = check.home(home.path()).fails();
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
 }
 
 #[test]

@@ -129,3 +129,11 @@ fn a_database_that_can_not_be_had_is_one_sentence_without_its_password() {
     let sentence = refused(&SERVER.url("nowhere"), data.path());
     says(&sentence, "database \"nowhere\" does not exist");
 }
+
+#[test]
+fn a_database_that_somebody_else_uses_is_left_alone_with_one_sentence() {
+    let (data, postgres) = (folder(), PostgresServer::start());
+    postgres.sql("CREATE TABLE customers (id int)");
+    let sentence = refused(&postgres.url("postgres"), data.path());
+    says(&sentence, "it holds tables that are not berth's (customers); give berth a database of its own");
+}

@@ -1,13 +1,11 @@
 //! A server whose database was restored to an older state than its blob store.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use conformance_tests::content::Blob;
-use conformance_tests::{ADMIN_PASSWORD, Berth, Metadata, Options, Program, Stores, binary};
+use conformance_tests::{Metadata, Options, Stores};
 use reqwest::Method;
 
-const PATIENCE: Duration = Duration::from_secs(20);
 const WARNING: &str = "the database is of an older state than its blob store";
 
 fn copy_database(from: &Path, to: &Path) {
@@ -20,24 +18,9 @@ fn copy_database(from: &Path, to: &Path) {
     }
 }
 
-async fn until_logged(berth: &Berth, words: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    while !berth.log().contains(words) {
-        assert!(Instant::now() < deadline, "{words:?} is in the log");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// What `berth admin gc --accept-restore` prints.
-fn accept_restore(berth: &Berth, home: &Path) -> String {
-    let login = Program::new(binary::berth()).home(home).args(["login", "-u", "admin", "--password-stdin"]);
-    login.arg(berth.host()).stdin(ADMIN_PASSWORD).succeeds();
-    berth.admin_command(home, "gc --accept-restore").succeeds().stdout
-}
-
 #[tokio::test]
 async fn it_serves_and_says_so_until_that_is_accepted() {
-    // Restored as a file; what PostgreSQL's own tools restore is the same to the server.
+    // Restored as a file; `dumped.rs` does it with PostgreSQL's own tools.
     let stores = Stores { metadata: Metadata::Sqlite, ..Stores::of_environment() };
     let mut berth = Options::default().stores(stores).start();
     let layer = Blob::random(1, 1000);
@@ -50,15 +33,15 @@ async fn it_serves_and_says_so_until_that_is_accepted() {
     assert!(berth.stop().success());
     copy_database(&backup, &database);
     berth.start_again();
-    until_logged(&berth, WARNING).await;
+    berth.until_logged(WARNING).await;
     let client = berth.admin().reconnected();
     client.get("/readyz").await.assert(200);
     let repository = client.repository("team/app").await;
     repository.get(&format!("/blobs/{}", layer.digest)).await.assert(200);
     let home = tempfile::tempdir().expect("a home");
-    let accepted = accept_restore(&berth, home.path());
+    let accepted = berth.accept_restore(home.path());
     assert_eq!(accepted, "Accepted; what nobody needs is collected again\n");
-    let nothing = accept_restore(&berth, home.path());
+    let nothing = berth.accept_restore(home.path());
     assert_eq!(nothing, "The database was not restored; there is nothing to accept\n");
     let audit = client.basic(Method::GET, "/api/v1/audit").send().await.expect("an answer");
     let audit = audit.text().await.expect("a body");

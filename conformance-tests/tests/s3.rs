@@ -1,10 +1,12 @@
 //! A server whose blobs are on a real S3 server (versitygw): pushes, resumes, redirects and refusals.
 
+use std::io::{Read, Write};
 use std::path::Path;
 
-use conformance_tests::client::Ask;
+use conformance_tests::client::{Ask, in_pieces};
 use conformance_tests::content::Blob;
-use conformance_tests::{Berth, Blobs, Metadata, Options, Program, S3Server, Stores, binary};
+use conformance_tests::small_disk::may_mount;
+use conformance_tests::{Berth, Blobs, Metadata, Options, Program, S3Server, SmallDisk, Stores, binary};
 use reqwest::Method;
 use tempfile::tempdir;
 
@@ -143,8 +145,12 @@ fn refused(folder: &Path, config: &str) -> String {
 fn a_bucket_that_can_not_be_used_is_one_sentence() {
     let folder = tempdir().expect("a temporary folder");
     let s3 = S3Server::start(folder.path());
-    let right = s3.config();
+    let (right, page) = (s3.config(), html_page());
+    let reading = S3Server::start_read_only(folder.path());
     for (config, words) in [
+        (format!("{right}region = \"eu-west-1\"\n"), "the bucket is not in the region eu-west-1"),
+        (reading.config(), "the key AKIATEST may not do that"),
+        (right.replace(&s3.endpoint(), &page), "answers 200 with something that is not S3's"),
         (right.replace("bucket = \"berth\"", "bucket = \"other\""), "there is no bucket other"),
         (right.replace("a-secret-for-tests", "wrong"), "the secret of the key AKIATEST is wrong"),
         (right.replace("AKIATEST", "AKIAOTHER"), "the key AKIAOTHER is not known there"),
@@ -154,6 +160,68 @@ fn a_bucket_that_can_not_be_used_is_one_sentence() {
         assert!(said.contains(words), "{said}");
         assert!(!said.contains("a-secret-for-tests"), "{said}");
     }
+}
+
+/// The address of something that answers every request with a page for people, until the test's end.
+fn html_page() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("the port's number");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let _ = stream.read(&mut [0; 16 << 10]).expect("a request");
+            let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>";
+            stream.write_all(page.as_bytes()).expect("answering");
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_clock_twenty_minutes_off_is_one_sentence_at_the_start() {
+    let folder = tempdir().expect("a temporary folder");
+    let s3 = S3Server::start(folder.path());
+    let file = folder.path().join("berth.toml");
+    std::fs::write(&file, s3.config()).expect("writing the config");
+    for (off, words) in [("-20m", "behind S3's; set it"), ("+20m", "ahead of S3's; set it")] {
+        let serve = Program::new("faketime").args(["-f", off]).arg(binary::berth()).args(["serve", "--data"]);
+        let serve = serve.arg(folder.path().join("data")).arg("--config").arg(&file);
+        let outcome =
+            serve.args(["--listen", "127.0.0.1:0"]).env("FAKETIME_DONT_FAKE_MONOTONIC", "1").fails();
+        assert_eq!(outcome.code(), Some(1), "{outcome}");
+        assert_eq!(outcome.stderr.trim().lines().count(), 1, "{outcome}");
+        outcome.says("signing for s3://berth/").says("this machine's clock is ").says(words);
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_under_the_spool_is_a_clear_refusal_and_the_upload_goes_on_when_there_is_room() {
+    if !may_mount() {
+        return;
+    }
+    let (disk, stores) = (SmallDisk::new(48), Stores { blobs: Blobs::S3, metadata: Metadata::Postgres });
+    let berth = Options::default().stores(stores).data(&disk.data()).start();
+    let admin = berth.admin();
+    let repository = admin.repository("full").await;
+    let (before, layer) = (Blob::random(1, 100_000), Blob::random(2, 30 * MIB));
+    let image = repository.push_image("before", &before).await;
+    let filler = disk.fill_up_to(4 * MIB as u64);
+    let session = repository.open_upload().await;
+    let patch = repository.request(Method::PATCH, &session).body(in_pieces(&layer.bytes));
+    let refused = patch.answer().await.assert_error(507, "UNKNOWN");
+    assert!(refused.text().contains("disk is full"), "{refused}");
+    // It lives, and shows what it has.
+    berth.anonymous().request(Method::GET, "/readyz").answer().await.assert(200);
+    assert_eq!(repository.get("/manifests/before").await.assert(200).body, image.bytes);
+    assert_eq!(repository.get(&format!("/blobs/{}", before.digest)).await.assert(200).body, before.bytes);
+    std::fs::remove_file(filler).expect("making room");
+    let status = repository.get(&session).await.assert(204);
+    let range = status.header("range").strip_prefix("0-").expect("0-LAST").parse::<usize>();
+    // A session without a byte says 0-0, too.
+    let first = range.expect("a number").checked_add(1).filter(|held| *held > 1).unwrap_or_default();
+    repository.finish(&session, &layer.digest, layer.bytes.slice(first..)).await.assert(201);
+    let pulled = repository.get(&format!("/blobs/{}", layer.digest)).await.assert(200);
+    assert!(pulled.body == layer.bytes);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What an image is to run on, and which of an index's images that is.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
@@ -37,24 +38,23 @@ impl WantedPlatform {
             })
         };
         // Images that say no variant, or the one that is the architecture's first, run on all.
-        let distance = |child: &&Descriptor| {
+        let distance = |own: &Option<String>| match (own, &self.variant) {
+            (own, wanted) if own == wanted => Some(0),
+            (Some(own), Some(wanted)) if own < wanted => Some(1),
+            (None, _) => Some(2),
+            (Some(own), None) if self.architecture == "arm64" && own == "v8" => Some(0),
+            (Some(_), None) => Some(3),
+            (Some(_), Some(_)) => None,
+        };
+        let ranked = |child: &'c Descriptor| {
             let platform = child.platform.as_ref();
             let own = platform.and_then(|platform| platform.variant.clone());
             let own = own.or_else(|| platform.and_then(|platform| known(&platform.architecture).1));
-            match (own, &self.variant) {
-                (own, wanted) if own == *wanted => Some(0),
-                (Some(own), Some(wanted)) if own < *wanted => {
-                    Some(1 + wanted.len() - own.len().min(wanted.len()))
-                }
-                (None, _) => Some(2),
-                (Some(own), None) if self.architecture == "arm64" && own == "v8" => Some(0),
-                (Some(_), None) => Some(3),
-                (Some(_), Some(_)) => None,
-            }
+            // Of several lower variants the highest is the nearest.
+            Some(((distance(&own)?, Reverse(own)), child))
         };
-        let mut fitting: Vec<_> =
-            children.iter().filter(fits).filter_map(|child| Some((distance(&child)?, child))).collect();
-        fitting.sort_by_key(|(distance, _)| *distance);
+        let mut fitting: Vec<_> = children.iter().filter(fits).filter_map(ranked).collect();
+        fitting.sort_by(|(one, _), (other, _)| one.cmp(other));
         fitting.first().map(|(_, child)| *child)
     }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use berth_oci::{Digest, RepositoryName, Tag};
-use oci_distribution::{ParseError, Reference};
+use berth_oci::{Digest, ParseError, RepositoryName, Tag};
+use oci_distribution::Reference;
 
 use crate::registry::address::RegistryAddress;
 
@@ -90,29 +90,67 @@ impl ImageReference {
 impl FromStr for ImageReference {
     type Err = InvalidReference;
 
+    /// Reads it by the words' own grammars. The library's way is a regular expression, and making that takes
+    /// longer than starting a container.
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
         let invalid = |wrong: String| {
             let text = text.chars().take(100).flat_map(char::escape_default).collect();
             InvalidReference { text, wrong }
         };
-        let reference: Reference = text.parse().map_err(|error| invalid(sentence(&error, text)))?;
-        let repository = reference.repository().parse::<RepositoryName>();
-        repository.map_err(|error| invalid(error.to_string()))?;
-        let digest = reference.digest().map(str::parse::<Digest>).transpose();
-        digest.map_err(|error| invalid(error.to_string()))?;
+        if text.contains("://") {
+            return Err(invalid("it is a URL".to_owned()));
+        }
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (text, None),
+        };
+        let digest = digest.map(str::parse::<Digest>).transpose();
+        let digest = digest.map_err(|error| invalid(error.to_string()))?;
+        // A colon before the last slash is that of a port.
+        let (name, tag) = match name.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+            _ => (name, None),
+        };
+        let tag = tag.map(str::parse::<Tag>).transpose().map_err(|error| invalid(error.to_string()))?;
+        let (registry, repository) = match name.split_once('/') {
+            Some((host, repository)) if is_host(host) => (host, repository),
+            _ => (DOCKER_HUB, name),
+        };
+        let registry = if registry == "index.docker.io" { DOCKER_HUB } else { registry };
+        let repository = match registry == DOCKER_HUB && !repository.contains('/') && !repository.is_empty() {
+            true => format!("library/{repository}"),
+            false => repository.to_owned(),
+        };
+        repository.parse::<RepositoryName>().map_err(|error| invalid(sentence(&error, name)))?;
+        if !registry.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[') {
+            return Err(invalid("it starts with no host".to_owned()));
+        }
         // Whatever has no host to connect to can't be pulled either.
-        reference.registry().parse::<RegistryAddress>().map_err(invalid)?;
-        Ok(Self(reference))
+        registry.parse::<RegistryAddress>().map_err(invalid)?;
+        let registry = registry.to_owned();
+        Ok(Self(match (tag, digest) {
+            (None, None) => Reference::with_tag(registry, repository, "latest".to_owned()),
+            (Some(tag), None) => Reference::with_tag(registry, repository, tag.to_string()),
+            (None, Some(digest)) => Reference::with_digest(registry, repository, digest.to_string()),
+            (Some(tag), Some(digest)) => {
+                Reference::with_tag_and_digest(registry, repository, tag.to_string(), digest.to_string())
+            }
+        }))
     }
 }
 
-fn sentence(error: &ParseError, text: &str) -> String {
-    match error {
-        ParseError::ReferenceInvalidFormat if text.chars().any(|c| c.is_ascii_uppercase()) => {
+/// Whether the first part of a name is a host, as docker tells it from a repository.
+fn is_host(part: &str) -> bool {
+    part == "localhost" || part.contains(['.', ':']) || part.contains(|letter: char| letter.is_uppercase())
+}
+
+fn sentence(error: &ParseError, name: &str) -> String {
+    match name {
+        "" => "it has no repository".to_owned(),
+        name if name.chars().any(|letter| letter.is_ascii_uppercase()) => {
             "a repository's name has no capital letters".to_owned()
         }
-        ParseError::ReferenceInvalidFormat if text.contains("://") => "it is a URL".to_owned(),
-        other => other.to_string(),
+        _ => error.to_string(),
     }
 }
 
@@ -138,6 +176,7 @@ mod tests {
     fn names_are_read_and_written_as_docker_does() {
         let digest = format!("sha256:{}", "0".repeat(64));
         let at_digest = format!("r.example:5000/a/b@{digest}");
+        let both = format!("r.example:5000/a/b:1@{digest}");
         for (text, whole, familiar) in [
             ("app", "docker.io/library/app:latest", "app:latest"),
             ("team/app:1", "docker.io/team/app:1", "team/app:1"),
@@ -145,6 +184,7 @@ mod tests {
             ("localhost/app", "localhost/app:latest", "localhost/app:latest"),
             ("127.0.0.1:5000/team/app", "127.0.0.1:5000/team/app:latest", "127.0.0.1:5000/team/app:latest"),
             (&at_digest, &at_digest, &at_digest),
+            (&both, &both, &both),
         ] {
             let reference: ImageReference = text.parse().unwrap();
             assert_eq!(
@@ -159,14 +199,16 @@ mod tests {
     fn what_names_no_image_is_refused_with_a_sentence() {
         let too_long = format!("r.example/{}", "a".repeat(300));
         for (text, word) in [
-            ("", "at least one"),
+            ("", "no repository"),
             ("App", "capital"),
             ("https://r.example/app", "URL"),
-            ("a b", "format"),
-            ("app@sha256:00", "format"),
-            ("../app", "format"),
-            ("-app", "format"),
-            (&too_long, "255"),
+            ("a b", "invalid repository name"),
+            ("app@sha256:00", "invalid digest"),
+            ("app:", "invalid tag"),
+            ("../app", "no host"),
+            ("-app", "invalid repository name"),
+            ("r.example/", "invalid repository name"),
+            (&too_long, "invalid repository name"),
         ] {
             let sentence = text.parse::<ImageReference>().unwrap_err().to_string();
             assert!(sentence.contains(word), "{text}: {sentence}");

@@ -25,15 +25,26 @@ impl TagPattern {
     }
 }
 
+impl TagPattern {
+    /// A pattern with at most so many stars.
+    ///
+    /// # Errors
+    /// When there are more, or something that no tag has.
+    pub fn parse(text: &str, most_stars: usize) -> Result<Self, ParseError> {
+        let of_a_pattern = |b: u8| b.is_ascii_alphanumeric() || b"._-*".contains(&b);
+        let valid = (1..=128).contains(&text.len())
+            && text.bytes().all(of_a_pattern)
+            && text.bytes().filter(|b| *b == b'*').count() <= most_stars;
+        if valid { Ok(Self(text.into())) } else { Err(ParseError::TagPattern(format!("{text:.80?}"))) }
+    }
+}
+
+/// With at most two stars.
 impl FromStr for TagPattern {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let of_a_pattern = |b: u8| b.is_ascii_alphanumeric() || b"._-*".contains(&b);
-        let valid = (1..=128).contains(&text.len())
-            && text.bytes().all(of_a_pattern)
-            && text.bytes().filter(|b| *b == b'*').count() <= 2;
-        if valid { Ok(Self(text.into())) } else { Err(ParseError::TagPattern(format!("{text:.80?}"))) }
+        Self::parse(text, 2)
     }
 }
 

@@ -38,6 +38,9 @@ pub use exec::Exec;
 pub use failure::{Failure, Kind};
 pub use mount::{Mount, Source};
 pub use mounted::{Mounted, with_mounted};
+pub use network::{
+    DEFAULT as DEFAULT_NETWORK, Member, NetworkRecord, Networks, Outside, Protocol, Publish, Subnet,
+};
 pub use seccomp::Policy;
 pub use volumes::{data_folder as volume_folder, make as make_volume};
 pub use wire::Stream;

@@ -10,6 +10,7 @@ use tracing::{error, warn};
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::presence;
 use crate::store::write_secret;
 
 /// How long after this machine was last heard of another one may take its place.
@@ -29,9 +30,8 @@ impl BlobLease {
     /// # Errors
     /// [`Error::BlobsElsewhere`] when another folder has it.
     pub(crate) async fn take(records: Records, folder: &DataFolder, clock: Clock) -> Result<Self, Error> {
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let shown = format!("{}, {}", host.trim(), folder.path("").display());
-        let lease = Lease { name: "local blobs", holder: holder(folder)?, shown, lasts: LASTS };
+        let (holder, shown) = (holder(folder)?, presence::name(folder));
+        let lease = Lease { name: "local blobs".into(), holder, shown, lasts: LASTS };
         match records.lease(lease.clone(), clock()).await? {
             Leased::Yes => Ok(Self { records, lease, clock }),
             Leased::To(other) => Err(Error::BlobsElsewhere(other)),
@@ -57,7 +57,7 @@ impl BlobLease {
 
     /// Lets another machine begin at once.
     pub(crate) async fn give_back(&self) {
-        if let Err(error) = self.records.give_back(self.lease.name, self.lease.holder.clone()).await {
+        if let Err(error) = self.records.give_back(self.lease.name.clone(), self.lease.holder.clone()).await {
             warn!(%error, "the lease of local blobs stays until it runs out");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use berth_storage::{
     Addressing, Blobs, BufferBudget, Checksums, DataFolder, Encryption, Fault, LocalBlobStore, PartSizes,
@@ -10,6 +11,9 @@ use berth_storage::{
 use secrecy::SecretString;
 
 use crate::config::{BlobsConfig, EncryptionKind, PublicUrl, S3Config, Secret};
+
+/// How long an S3 server may keep a request waiting while nothing moves.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Opens the store; one in a bucket is tried out first.
 pub(crate) async fn open(
@@ -52,6 +56,7 @@ fn options(config: &S3Config, folder: &DataFolder) -> Result<S3Options, Fault> {
         parts: config.uniform_part_size.map_or(PartSizes::Growing, PartSizes::Uniform),
         spool: folder.path("spool"),
         spool_capacity: config.spool,
+        silence: SILENCE,
     })
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn keep(app: App, mut stopped: watch::Receiver<()>) {
     let mut tick = interval(RAISED_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let holder = Uuid::new_v4().to_string();
-    let lease = Lease { name: "epoch", shown: holder.clone(), holder, lasts: LASTS };
+    let lease = Lease { name: "epoch".into(), shown: holder.clone(), holder, lasts: LASTS };
     let mut seen = Age::Same;
     loop {
         tokio::select! {

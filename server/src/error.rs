@@ -90,6 +90,12 @@ pub enum Error {
          all can reach them"
     )]
     BlobsElsewhere(String),
+    /// Nothing may be collected.
+    #[error(
+        "the database was restored to an older state than its blob store, so nothing is collected; \
+         'berth admin gc --accept-restore' takes it for what is true"
+    )]
+    DatabaseRestored,
     /// Cryptography failed.
     #[error(transparent)]
     Crypto(#[from] berth_auth::Fault),
@@ -134,6 +140,7 @@ impl Error {
             Self::RangeNotSatisfiable(_) => (S::RANGE_NOT_SATISFIABLE, C::SizeInvalid),
             Self::NoSuchPath => (S::NOT_FOUND, C::Unsupported),
             Self::MethodNotAllowed | Self::DeleteDisabled => (S::METHOD_NOT_ALLOWED, C::Unsupported),
+            Self::DatabaseRestored => (S::CONFLICT, C::Unsupported),
             Self::WrongMasterKey
             | Self::MasterKeyLost(_)
             | Self::MasterKeyElsewhere(_)

@@ -16,10 +16,13 @@ pub mod logging;
 mod management;
 pub mod metrics;
 mod migrate;
+mod moments;
 pub mod observe;
 pub mod pack_names;
+mod presence;
 mod probes;
 mod refusals;
+mod retention;
 mod routes;
 mod security_headers;
 mod serve;
@@ -31,11 +34,13 @@ pub use berth_storage::{
     Actor, AuditPage, Images, Migrated, NewRepository, Progress, TagMutability, Timestamp,
 };
 pub use directory::{
-    AccessKey, AttachedPolicy, AuditEntry, Directory, Explanation, Group, Holder, ListPage, MadeAccessKey,
-    NewUser, PageRequest, Policy, Repository, SigningKeyInfo, User,
+    AccessKey, AttachedPolicy, AuditEntry, Deleted, Directory, Explanation, Forecast, Group, Holder,
+    ListPage, MadeAccessKey, NewUser, PageRequest, Policy, Repository, RepositoryForecast, RepositoryUsage,
+    SigningKeyInfo, TagChange, Usage, User,
 };
 pub use error::Error;
-pub use management::{AcceptedRestore, ChangePassword, NewAccessKey};
+pub use management::{AcceptedRestore, ChangePassword, Collected, NewAccessKey};
 pub use migrate::migrate;
+pub use retention::{Expiring, Gone, Scope, parse_keep_untagged};
 pub use serve::{Server, StartError};
 pub use store::{FirstAdmin, Purpose, Store};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use berth_storage::{DataFolder, Fault, Migrated, NoTelemetry, Progress};
 
-use crate::config::Config;
+use crate::config::{BlobsConfig, Config, MetadataUrl};
 use crate::error::Error;
+use crate::presence;
 use crate::store::{Bare, write_secret};
 
 /// Copies all that the configuration `from` names to where `to` says, or goes on with that; the
@@ -28,6 +29,10 @@ pub async fn migrate(
     let to_folder = to_folder.as_ref().unwrap_or(&from_folder);
     copy_master_key(&key_file(from, &from_folder), &key_file(to, to_folder))?;
     let source = Bare::open(from, &from_folder, Arc::new(|_| {}), Arc::new(NoTelemetry)).await?;
+    if let (MetadataUrl::Postgres(_), BlobsConfig::S3(_)) = (&from.metadata.url, &from.blobs) {
+        // With anything on this machine the data folder's lock, or the lease of its blobs, has told.
+        presence::refuse_running(&source.registry.records(), &source.clock).await?;
+    }
     let target = Bare::open(to, to_folder, Arc::new(|_| {}), Arc::new(NoTelemetry)).await;
     let migrated = match &target {
         Ok(target) => source.registry.move_into(&target.registry, told).await.map_err(Error::from),

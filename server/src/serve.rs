@@ -22,7 +22,7 @@ use crate::observe::ObserveLayer;
 use crate::security_headers::{self, Transports};
 use crate::state::{App, Settings};
 use crate::store::{FirstAdmin, Purpose, Store};
-use crate::{epoch, probes, refusals, routes};
+use crate::{epoch, presence, probes, refusals, retention, routes};
 
 /// How often expired uploads and condemned bytes are looked for, unless uploads expire sooner.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -44,6 +44,8 @@ pub enum StartError {
 /// A server that listens but answers nobody yet.
 pub struct Server {
     app: App,
+    /// How people know this server.
+    name: String,
     metrics: Arc<Metrics>,
     door: FrontDoor,
     listener: tokio::net::TcpListener,
@@ -74,12 +76,14 @@ impl Server {
         let mut store = Store::open(config, Purpose::Serving, telemetry).await?;
         let blob_lease = store.blob_lease.take();
         let first_admin = store.first_admin(config).await?;
+        let name = presence::name(&store.folder);
         let app = App::new(store, Settings::of(config), Arc::clone(&metrics));
         let observe = ObserveLayer::new(Arc::clone(&metrics), &config.trusted_proxies);
         let sweep_every = config.uploads.expire_after.min(SWEEP_EVERY);
         let transports = Transports::of(config);
         Ok(Self {
             app,
+            name,
             metrics,
             door,
             listener,
@@ -111,6 +115,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
             app,
+            name,
             metrics,
             door,
             listener,
@@ -123,7 +128,9 @@ impl Server {
         } = self;
         let (stop, stopped) = watch::channel(());
         let sweeper = tokio::spawn(sweep(app.clone(), metrics, sweep_every, stopped.clone()));
+        let retention = tokio::spawn(retention::follow(app.clone(), stopped.clone()));
         let epoch = tokio::spawn(epoch::keep(app.clone(), stopped.clone()));
+        let presence = tokio::spawn(presence::keep(app.clone(), name, stopped.clone()));
         let headers = MapResponseLayer::new(move |answer| security_headers::add(answer, transports));
         let refused = tokio::spawn(refusals::write_down(app.clone(), stopped.clone()));
         let beside = admin.map(|listener| {
@@ -150,7 +157,9 @@ impl Server {
             let _ = beside.await;
         }
         let _ = sweeper.await;
+        let _ = retention.await;
         let _ = epoch.await;
+        let _ = presence.await;
         let _ = refused.await;
         if let Some(lease) = blob_lease {
             lease.give_back().await;
@@ -173,7 +182,16 @@ async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: wa
         }
         match app.registry.sweep().await {
             Ok(swept) if swept != Swept::default() => {
-                info!(swept.expired_uploads, swept.removed, swept.audit_records, "cleared what nobody needs");
+                info!(
+                    swept.expired_uploads,
+                    swept.removed,
+                    swept.manifests,
+                    swept.blobs,
+                    swept.bytes,
+                    swept.repositories,
+                    swept.audit_records,
+                    "cleared what nobody needs"
+                );
             }
             Ok(_) => {}
             Err(error) => warn!(%error, "clearing what nobody needs failed; trying again"),
@@ -191,9 +209,12 @@ async fn sweep(app: App, metrics: Arc<Metrics>, every: Duration, mut stopped: wa
     }
 }
 
-/// Writes down which access keys were used.
+/// Writes down which access keys were used, and which images pulled.
 async fn write_uses(app: &App) {
     if let Err(error) = app.directory.write_uses().await {
         warn!(%error, "noting which access keys were used failed; trying again");
+    }
+    if let Err(error) = app.registry.write_pulls().await {
+        warn!(%error, "noting which images were pulled failed; trying again");
     }
 }

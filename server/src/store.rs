@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use berth_auth::{Account, Attachment, MasterKey, Password, RepositoryPrefix, ShippedPolicy, UserName};
 use berth_storage::{
-    Actor, BufferBudget, Change, Clock, DataFolder, Observer, PostgresOptions, Records, RegistryOptions,
-    SharedClock, Telemetry,
+    Actor, BufferBudget, Change, Clock, DataFolder, Delays, Observer, PostgresOptions, Records,
+    RegistryOptions, SharedClock, Telemetry,
 };
 use secrecy::ExposeSecret;
 
 use crate::blob_lease::BlobLease;
 use crate::blobs;
-use crate::config::{BlobsConfig, Config, MetadataUrl};
+use crate::config::{BlobsConfig, CollectionConfig, Config, MetadataUrl};
 use crate::directory::{
     Directory, DirectoryOptions, ITSELF, Identities, MASTER_KEY, NewUser, RepositoryPolicies, StaleKeys,
 };
@@ -161,6 +161,7 @@ impl Bare {
         let blobs = blobs::open(&config.blobs, folder, budget, Arc::clone(&telemetry)).await?;
         let options = RegistryOptions {
             uploads_expire_after: config.uploads.expire_after,
+            delays: delays(&config.collection),
             audit_keep: config.audit.keep,
             audit_most: config.audit.max_records as u64,
             manifest_cache_bytes: MANIFEST_CACHE,
@@ -188,6 +189,11 @@ impl Bare {
         };
         Ok(Self { registry, blob_lease, clock })
     }
+}
+
+/// The configured delays, as the store takes them.
+fn delays(config: &CollectionConfig) -> Delays {
+    Delays { unreferenced: config.unreferenced_after, untagged: config.untagged_after }
 }
 
 /// What came of the first administrator.

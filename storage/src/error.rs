@@ -142,6 +142,17 @@ impl Fault {
         Self::new(doing, io::Error::other(why.into()))
     }
 
+    /// Something ended before all of it was read.
+    pub(crate) fn cut_short(doing: impl Into<String>, why: &'static str) -> Self {
+        Self::new(doing, io::Error::new(io::ErrorKind::UnexpectedEof, why))
+    }
+
+    /// Whether the store has less of something than it should: no broken connection is meant.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        let error = self.source.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    }
+
     /// What a person would do about it.
     pub const fn kind(&self) -> FaultKind {
         self.kind

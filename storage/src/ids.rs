@@ -16,6 +16,10 @@ pub struct UploadId(Uuid);
 impl UploadId {
     /// A new name, never used before.
     pub(crate) fn random() -> Self {
+        #[cfg(feature = "testing")]
+        if let Some(id) = seeded::next() {
+            return Self(id);
+        }
         Self(Uuid::new_v4())
     }
 }
@@ -60,5 +64,43 @@ pub struct By {
 
 /// A new id for a row, in the order of time.
 pub(crate) fn new_id() -> String {
+    #[cfg(feature = "testing")]
+    if let Some(id) = seeded::next() {
+        return id.simple().to_string();
+    }
     Uuid::now_v7().simple().to_string()
+}
+
+#[cfg(feature = "testing")]
+pub(crate) use seeded::seed;
+
+/// Ids that follow from a seed, so that a simulation can be run again.
+#[cfg(feature = "testing")]
+mod seeded {
+    use std::cell::Cell;
+
+    use uuid::Uuid;
+
+    thread_local! {
+        static STATE: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    /// From now on ids of this thread follow from `seed`.
+    pub(crate) fn seed(seed: u64) {
+        STATE.set(Some(seed));
+    }
+
+    pub(super) fn next() -> Option<Uuid> {
+        STATE.get().map(|_| Uuid::from_u64_pair(word(), word()))
+    }
+
+    /// SplitMix64.
+    fn word() -> u64 {
+        let state = STATE.get().unwrap_or_default().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        STATE.set(Some(state));
+        let mut word = state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
 }

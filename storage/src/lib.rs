@@ -28,14 +28,19 @@ pub use error::{Error, Fault, FaultKind};
 pub use ids::{Actor, By, UploadId};
 pub use metadata::access_keys::{AccessKeyPlace, AccessKeyRecord};
 pub use metadata::audit::{AuditOutcome, AuditPage, AuditRecord, Refusal};
+pub use metadata::forecast::{Forecast, RepositoryForecast};
 pub use metadata::groups::{GroupRecord, MembershipRecord, PolicyOrigin};
 pub use metadata::leases::{Lease, Leased};
 pub use metadata::policies::PolicyRecord;
 pub use metadata::records::{AttachmentRecord, IdentityRecord, NewIdentity, Records};
 pub use metadata::refresh_tokens::RefreshTokenRecord;
 pub use metadata::repositories::Swap;
+pub use metadata::retention::{Expire, Expired, ImageRecord, KeepUntagged, RetentionRecord};
+pub use metadata::reviews::Delays;
 pub use metadata::settings::{Images, NewRepository, RepositoryRecord, TagMutability};
 pub use metadata::signing_keys::SigningKeyRecord;
+pub use metadata::undelete::{Deleted, TagChange};
+pub use metadata::usage::{RepositoryUsage, Usage};
 pub use metadata::{
     Change, Metadata, NotAPostgresUrl, Observer, PostgresOptions, PostgresUrl, Row, Tx, Unit, Value,
 };

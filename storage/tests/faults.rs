@@ -1,11 +1,11 @@
-//! Whatever call of the blob store fails, in whatever way: nothing acknowledged is lost, a retry
-//! succeeds, and in the end nothing is on the disk that no row names.
+//! Whatever call of the blob store fails or never ends, in whatever way: nothing acknowledged is lost, a
+//! retry succeeds, and in the end nothing is on the disk that no row names.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use berth_oci::{Algorithm, Digest, RepositoryName};
@@ -14,10 +14,12 @@ use berth_storage::testing::{
     random_bytes, read_blob, rows,
 };
 use berth_storage::{
-    Actor, BlobStore, BufferBudget, Chunk, Creation, Error, LocalBlobStore, NoTelemetry, Registry, UploadId,
+    Actor, BlobStore, BufferBudget, Chunk, Creation, Delays, Error, LocalBlobStore, NoTelemetry, Registry,
+    RegistryOptions, UploadId,
 };
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 type Store = FaultyBlobStore<LocalBlobStore>;
 
@@ -33,7 +35,10 @@ async fn opened(folder: &Path, clock: &TestClock) -> (Store, Registry<Store>) {
         LocalBlobStore::open(&folder.join("blobs"), BufferBudget::new(16 << 20), Arc::new(NoTelemetry));
     let store = FaultyBlobStore::new(local.unwrap());
     let database = folder.join("berth.db");
-    let registry = Registry::open_sqlite(&database, store.clone(), options(clock)).await.unwrap();
+    // What no manifest names yet is read again here long after it was pushed.
+    let delays = Delays { unreferenced: Duration::from_secs(365 * 24 * 3600), untagged: None };
+    let options = RegistryOptions { delays, ..options(clock) };
+    let registry = Registry::open_sqlite(&database, store.clone(), options).await.unwrap();
     (store, registry)
 }
 
@@ -134,26 +139,26 @@ async fn push(registry: &Registry<Store>, id: UploadId) -> Result<(), Error> {
     finish(registry, id, &bytes[4_400_000..]).await
 }
 
-/// How many calls a push makes.
-async fn calls_of_a_push() -> usize {
+/// The calls that a push makes.
+async fn calls_of_a_push() -> Vec<Call> {
     let yard = Yard::new().await;
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    yard.store.follow(move |_| {
-        counted.fetch_add(1, Ordering::SeqCst);
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&calls);
+    yard.store.follow(move |call| {
+        noted.lock().unwrap().push(call);
         Outcome::Pass
     });
     push(&yard.registry, begin(&yard.registry).await).await.unwrap();
-    let count = count.load(Ordering::SeqCst);
-    assert!(count >= 8, "{count} calls are fewer than appends, syncs and a seal");
-    count
+    let calls = calls.lock().unwrap().clone();
+    assert!(calls.len() >= 8, "{calls:?} are fewer than appends, syncs and a seal");
+    calls
 }
 
 const WAYS: [Outcome; 2] = [Outcome::FailBefore, Outcome::FailAfter];
 
 #[tokio::test]
 async fn after_any_failed_call_a_new_push_succeeds_and_nothing_is_left_over() {
-    for number in 0..calls_of_a_push().await {
+    for number in 0..calls_of_a_push().await.len() {
         for way in WAYS {
             let context = format!("call {number}, {way:?}");
             let yard = Yard::new().await;
@@ -171,7 +176,7 @@ async fn after_any_failed_call_a_new_push_succeeds_and_nothing_is_left_over() {
 
 #[tokio::test]
 async fn after_any_failed_call_the_upload_goes_on_at_once_from_its_status() {
-    for number in 0..calls_of_a_push().await {
+    for number in 0..calls_of_a_push().await.len() {
         for way in WAYS {
             let context = format!("call {number}, {way:?}");
             let yard = Yard::new().await;
@@ -189,7 +194,7 @@ async fn after_any_failed_call_the_upload_goes_on_at_once_from_its_status() {
 
 #[tokio::test]
 async fn after_any_failed_call_and_a_restart_the_upload_goes_on_from_its_status() {
-    for number in 0..calls_of_a_push().await {
+    for number in 0..calls_of_a_push().await.len() {
         for way in WAYS {
             let context = format!("call {number}, {way:?}");
             let yard = Yard::new().await;
@@ -208,7 +213,7 @@ async fn after_any_failed_call_and_a_restart_the_upload_goes_on_from_its_status(
 
 #[tokio::test]
 async fn an_upload_given_up_after_any_failed_call_leaves_nothing() {
-    for number in 0..calls_of_a_push().await {
+    for number in 0..calls_of_a_push().await.len() {
         for way in WAYS {
             let context = format!("call {number}, {way:?}");
             let yard = Yard::new().await;
@@ -218,6 +223,70 @@ async fn an_upload_given_up_after_any_failed_call_leaves_nothing() {
             yard.assert_settled(&context).await;
             let status = yard.registry.upload_status(&name(), id).await.unwrap();
             assert_eq!(status, None, "{context}");
+        }
+    }
+}
+
+const SILENT: [Outcome; 2] = [Outcome::HangBefore, Outcome::HangAfter];
+/// Longer than a writer that is not heard of keeps its session.
+const CLAIM_IS_OVER: Duration = Duration::from_secs(21);
+
+/// A push whose call of number `number` never ends, in a process of its own as far as tasks go.
+async fn push_that_hangs(yard: &Yard, id: UploadId, number: usize, way: Outcome) -> Runtime {
+    yard.fail(number, way);
+    let process = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let registry = yard.registry.clone();
+    let pushing = process.spawn(async move { push(&registry, id).await });
+    tokio::select! {
+        outcome = pushing => panic!("call {number}, {way:?}: {outcome:?}"),
+        () = in_time(yard.store.hangs()) => {}
+    }
+    process
+}
+
+#[tokio::test]
+async fn beside_a_call_that_never_ends_a_new_push_succeeds_at_once_and_nothing_is_left_over() {
+    for number in 0..calls_of_a_push().await.len() {
+        for way in SILENT {
+            let context = format!("call {number}, {way:?}");
+            let yard = Yard::new().await;
+            let id = begin(&yard.registry).await;
+            let process = push_that_hangs(&yard, id, number, way).await;
+            let digest = in_time(push_blob(&yard.registry, &name(), &content())).await.expect(&context);
+            yard.assert_whole(&digest, &content(), &context).await;
+            yard.assert_settled(&context).await;
+            yard.assert_whole(&digest, &content(), &context).await;
+            process.shutdown_background();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upload_whose_call_never_ended_goes_on_after_a_kill_once_its_writer_was_not_heard_of_for_a_while()
+{
+    let calls = calls_of_a_push().await;
+    let seal = calls.iter().position(|call| *call == Call::Seal).unwrap();
+    for number in 0..calls.len() {
+        for way in SILENT {
+            if number > seal || (number == seal && way == Outcome::HangAfter) {
+                // All bytes are at their place, and the session knows only those of the PATCHes: it can't
+                // go on, and the next push brings them again.
+                continue;
+            }
+            let context = format!("call {number}, {way:?}");
+            let yard = Yard::new().await;
+            let id = begin(&yard.registry).await;
+            let process = push_that_hangs(&yard, id, number, way).await;
+            let busy = finish(&yard.registry, id, b"").await;
+            assert!(matches!(busy, Err(Error::UploadBusy)), "{context}: {busy:?}");
+            // Only its end lets go of the staged file: a late write must not fall between others.
+            process.shutdown_background();
+            yard.clock.advance(CLAIM_IS_OVER);
+            let status = yard.registry.upload_status(&name(), id).await.unwrap().expect(&context);
+            let rest = &content()[status.received as usize..];
+            finish(&yard.registry, id, rest).await.expect(&context);
+            yard.assert_whole(&digest_of(&content()), &content(), &context).await;
+            yard.assert_settled(&context).await;
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) enum Way {
 }
 
 impl Way {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::InOnePut => "POST, PUT",
             Self::AsDocker => "POST, PATCH, PUT",

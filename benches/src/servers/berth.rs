@@ -1,4 +1,4 @@
-//! `berth serve` as it comes: SQLite, local disk, authentication on.
+//! `berth serve` as it comes: authentication on; SQLite and local disk, or PostgreSQL and S3.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,15 +8,48 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::stores::{ACCESS_KEY, Delivery, Place, SECRET_KEY};
 use crate::client::{Body, Client};
 
 const PASSWORD: &str = "only-for-benches";
 
-pub(super) fn command(program: &Path, folder: &Path, address: SocketAddr) -> Command {
+pub(super) fn command(
+    program: &Path,
+    folder: &Path,
+    address: SocketAddr,
+    place: Option<&Place>,
+) -> Result<Command> {
     let mut command = Command::new(program);
     command.args(["serve", "--listen", &address.to_string(), "--data"]).arg(folder.join("data"));
+    if let Some(place) = place {
+        let path = folder.join("berth.toml");
+        std::fs::write(&path, config(place))?;
+        command.arg("--config").arg(path);
+    }
     command.env("BERTH_ADMIN_PASSWORD", PASSWORD);
-    command
+    Ok(command)
+}
+
+fn config(place: &Place) -> String {
+    let Place { s3, bucket, database, delivery, .. } = place;
+    // By another name than the registry's: clients would present their token there.
+    let delivered = match delivery {
+        Delivery::Streamed => String::new(),
+        Delivery::Redirected => {
+            format!("redirect = true\npublic_endpoint = \"http://localhost:{}\"\n", s3.port())
+        }
+    };
+    format!(
+        "[metadata]
+url = \"{database}\"
+[blobs]
+kind = \"s3\"
+bucket = \"{bucket}\"
+endpoint = \"http://{s3}\"
+access_key_id = \"{ACCESS_KEY}\"
+secret_access_key = \"{SECRET_KEY}\"
+{delivered}"
+    )
 }
 
 /// The administrator's name and password, as the value of `Authorization`.

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::distribution::write_config;
+use super::distribution::{filesystem, write_config};
 
 pub(super) fn command(program: &Path, folder: &Path, address: SocketAddr) -> Result<Command> {
     let mut command = Command::new(program);
-    command.arg("serve").arg(write_config(folder, address)?);
+    command.arg("serve").arg(write_config(folder, address, &filesystem(folder))?);
     Ok(command)
 }

@@ -6,6 +6,7 @@ mod docker_registry;
 mod nginx;
 mod process;
 mod seed;
+mod stores;
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -21,6 +22,7 @@ use crate::programs::Programs;
 pub(crate) use berth::basic;
 pub(crate) use process::{Process, stop_all_when_interrupted};
 pub(crate) use seed::{MANIFEST_TYPE, with_digest};
+pub(crate) use stores::{Delivery, Place, Stores};
 
 /// The registries compared. nginx serves the same bytes as static files: the limit, not a rival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -55,22 +57,29 @@ impl std::fmt::Display for Kind {
 pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
+    /// Where it keeps what it is given; none: in its folder.
+    pub(crate) place: Option<Place>,
     pub(crate) process: Process,
     seeded: Vec<String>,
 }
 
 impl Server {
-    pub(crate) fn start(programs: &Programs, kind: Kind, folder: PathBuf) -> Result<Self> {
+    pub(crate) fn start(
+        programs: &Programs,
+        kind: Kind,
+        folder: PathBuf,
+        place: Option<Place>,
+    ) -> Result<Self> {
         std::fs::create_dir_all(folder.join("data"))?;
-        let (address, process, _) = start(programs, kind, &folder)?;
-        Ok(Self { kind, address, folder, process, seeded: Vec::new() })
+        let (address, process, _) = start(programs, kind, &folder, place.as_ref())?;
+        Ok(Self { kind, address, folder, place, process, seeded: Vec::new() })
     }
 
     /// Stops it and starts it on the data it left; gives the time from start to the first answer.
     pub(crate) fn start_again(&mut self, programs: &Programs) -> Result<Duration> {
         self.process.stop();
-        let (address, process, took) = start(programs, self.kind, &self.folder)?;
+        let (address, process, took) = start(programs, self.kind, &self.folder, self.place.as_ref())?;
         (self.address, self.process) = (address, process);
         Ok(took)
     }
@@ -109,17 +118,25 @@ impl Drop for Server {
         self.process.stop();
         // Best effort: the folder that holds it goes at the end.
         let _ = std::fs::remove_dir_all(&self.folder);
+        if let Some(place) = &self.place {
+            place.clear();
+        }
     }
 }
 
-fn start(programs: &Programs, kind: Kind, folder: &Path) -> Result<(SocketAddr, Process, Duration)> {
+fn start(
+    programs: &Programs,
+    kind: Kind,
+    folder: &Path,
+    place: Option<&Place>,
+) -> Result<(SocketAddr, Process, Duration)> {
     let address = free_address()?;
     let program = programs.of(kind);
     let command = match kind {
         Kind::DockerRegistry => docker_registry::command(program, folder, address)?,
-        Kind::Distribution => distribution::command(program, folder, address)?,
+        Kind::Distribution => distribution::command(program, folder, address, place)?,
         Kind::Nginx => nginx::command(program, folder, address)?,
-        Kind::Berth => berth::command(program, folder, address),
+        Kind::Berth => berth::command(program, folder, address, place)?,
     };
     let (process, took) = launch(kind.name(), command, folder, address)?;
     Ok((address, process, took))

@@ -61,6 +61,11 @@ impl Process {
 
     /// Asks it to end, and makes it end after ten seconds.
     pub(crate) fn stop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            // Its id may be another's by now.
+            RUNNING.lock().expect("no panic while held").retain(|&id| id != self.child.id());
+            return;
+        }
         let family = self.family().unwrap_or_default();
         signal(self.child.id(), Signal::TERM);
         let deadline = Instant::now() + Duration::from_secs(10);

@@ -77,6 +77,7 @@ impl Server {
                 Body::Empty => {}
                 Body::Bytes(mut bytes) => drop(std::io::copy(&mut bytes, &mut file)?),
                 Body::Blob(slice) => slice.copy_to(&mut file)?,
+                Body::Repeated(slice, times) => (0..times).try_for_each(|_| slice.copy_to(&mut file))?,
             }
             return Ok(());
         }

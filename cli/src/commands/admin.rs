@@ -11,8 +11,10 @@ mod offline;
 mod policy;
 mod remote;
 mod repo;
+mod retention;
 mod signing_key;
 mod table;
+mod undelete;
 mod user;
 
 use std::path::PathBuf;
@@ -95,22 +97,18 @@ impl Admin {
             .build()
             .map_err(|error| Failure::new("starting", error))?
             .block_on(async {
-                let target = match &self.command {
-                    // It names its stores by itself.
-                    Command::Migrate(migrate) => return migrate.run().await,
-                    _ => self.target().await?,
-                };
                 match &self.command {
-                    Command::User(user) => user.run(&target).await,
-                    Command::Group(group) => group.run(&target).await,
-                    Command::Key(key) => key.run(&target).await,
-                    Command::Policy(policy) => policy.run(&target).await,
-                    Command::Repo(repo) => repo.run(&target).await,
-                    Command::Explain(explain) => explain.run(&target).await,
-                    Command::Audit(audit) => audit.run(&target).await,
-                    Command::SigningKey(key) => key.run(&target).await,
+                    Command::User(user) => user.run(&self.target().await?).await,
+                    Command::Group(group) => group.run(&self.target().await?).await,
+                    Command::Key(key) => key.run(&self.target().await?).await,
+                    Command::Policy(policy) => policy.run(&self.target().await?).await,
+                    Command::Repo(repo) => repo.run(&self.target().await?).await,
+                    Command::Explain(explain) => explain.run(&self.target().await?).await,
+                    Command::Audit(audit) => audit.run(&self.target().await?).await,
+                    Command::SigningKey(key) => key.run(&self.target().await?).await,
+                    // It names its stores by itself.
                     Command::Migrate(migrate) => migrate.run().await,
-                    Command::Gc(gc) => gc.run(&target).await,
+                    Command::Gc(gc) => gc.run(&self.target().await?).await,
                 }
             })
     }

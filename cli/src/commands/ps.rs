@@ -108,10 +108,10 @@ impl Ps {
             "CreatedAt": units::moment(created),
             "Status": status(state, now),
             "State": state.status.word(),
-            "Ports": "",
+            "Ports": containers::ports(state),
             "Names": config.name,
             "Labels": labels.join(","),
-            "Networks": containers::network_word(config.network.mode),
+            "Networks": containers::network_word(&config.network),
         });
         row.as_object().cloned().unwrap_or_default()
     }
@@ -125,7 +125,7 @@ fn status(state: &State, now: DateTime<Utc>) -> String {
     };
     let health = if state.health.is_empty() { String::new() } else { format!(" ({})", state.health) };
     match state.status {
-        Status::Created => "Created".to_owned(),
+        Status::Created | Status::Starting => "Created".to_owned(),
         Status::Running => format!("Up {}{health}", since(&state.started)),
         Status::Paused => format!("Up {} (Paused)", since(&state.started)),
         Status::Restarting => format!("Restarting ({}) {} ago", state.exit_code, since(&state.finished)),

@@ -10,10 +10,10 @@ use berth_runner::container::{
     Access, Care, Config, Containers, First, Id, Image, Isolation, Limits, Network, NetworkMode, Process,
     Restart, RootFs, Streams, Upper, random_name,
 };
-use berth_runner::{Policy, Source, signals};
+use berth_runner::{DEFAULT_NETWORK, Networks, Policy, Source, signals};
 
 use super::flags::ContainerFlags;
-use super::{mounts, values};
+use super::{mounts, ports, values};
 
 /// An image that is here, ready to be run.
 pub(crate) struct ImageHere {
@@ -89,7 +89,7 @@ pub(crate) fn of(
         isolation: isolation(flags)?,
         limits: limits(flags)?,
         mounts,
-        network: network(flags)?,
+        network: network(flags, &image.config, containers)?,
         streams: Streams::Monitor {
             tty: flags.tty,
             stdin: flags.interactive,
@@ -227,22 +227,54 @@ fn limits(flags: &ContainerFlags) -> Result<Limits, String> {
     })
 }
 
-fn network(flags: &ContainerFlags) -> Result<Network, String> {
-    let mode = match flags.network.as_deref() {
-        Some("none") => NetworkMode::None,
-        Some("host") => NetworkMode::Host,
-        None => return Err("there is no bridge network yet; use --network host or --network none".to_owned()),
-        Some(other) => {
-            return Err(format!("there is no network '{other}' yet; use --network host or --network none"));
-        }
+fn network(
+    flags: &ContainerFlags,
+    image: &ContainerConfig,
+    containers: &Containers,
+) -> Result<Network, String> {
+    let name = flags.network.as_deref().unwrap_or(DEFAULT_NETWORK);
+    let mode = match name {
+        "none" => NetworkMode::None,
+        "host" => NetworkMode::Host,
+        _ => NetworkMode::Bridge,
     };
+    let networks = containers.networks();
+    let name = match (mode, name) {
+        (NetworkMode::Bridge, "default") => DEFAULT_NETWORK.to_owned(),
+        (NetworkMode::Bridge, name) => {
+            let found = Networks::new(networks.clone()).find(name)?;
+            let missing =
+                || format!("there is no network '{name}'; make it with 'berth network create {name}'");
+            found.ok_or_else(missing)?.name
+        }
+        (NetworkMode::None | NetworkMode::Host, _) => String::new(),
+    };
+    let exposed = ports::exposed(flags.expose.iter().chain(image.exposed_ports.keys()))?;
+    let mut published = ports::published(&flags.publish)?;
+    if flags.publish_all {
+        published.extend(ports::all_of(&exposed, &published)?);
+    }
+    if mode != NetworkMode::Bridge && !published.is_empty() {
+        // As docker does: such a container has no ports of its own, or all of the host's.
+        super::note("ports are published for networks of bridges alone; -p is left out");
+        published.clear();
+    }
     for line in &flags.add_host {
         let is_wrong = |(_, address): (&str, &str)| address.parse::<std::net::IpAddr>().is_err();
         if line.split_once(':').is_none_or(is_wrong) {
             return Err(format!("'{line}' is no host; hosts are written as NAME:ADDRESS"));
         }
     }
-    Ok(Network { mode, extra_hosts: flags.add_host.clone(), dns: flags.dns.clone() })
+    Ok(Network {
+        mode,
+        name,
+        networks: std::path::absolute(&networks).map_err(|error| error.to_string())?,
+        aliases: flags.network_alias.clone(),
+        ports: published,
+        exposed,
+        extra_hosts: flags.add_host.clone(),
+        dns: flags.dns.clone(),
+    })
 }
 
 fn care(flags: &ContainerFlags, image: &ContainerConfig) -> Result<Care, String> {

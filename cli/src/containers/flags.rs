@@ -92,9 +92,25 @@ pub(crate) struct ContainerFlags {
     #[arg(long, value_name = "SRC[:DST[:rwm]]")]
     pub(crate) device: Vec<String>,
 
-    /// Its network
-    #[arg(long, alias = "net", value_name = "none|host")]
+    /// Its network: bridge, none, host, or one that was made
+    #[arg(long, alias = "net", value_name = "NETWORK")]
     pub(crate) network: Option<String>,
+
+    /// Another name under which others in its network reach it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) network_alias: Vec<String>,
+
+    /// Ports of the host that lead to it
+    #[arg(short, long, value_name = "[IP:][HOST:]PORT[/udp]")]
+    pub(crate) publish: Vec<String>,
+
+    /// Publish all ports that it says it has, at any that are free
+    #[arg(short = 'P', long)]
+    pub(crate) publish_all: bool,
+
+    /// A port that it has
+    #[arg(long, value_name = "PORT[/udp]")]
+    pub(crate) expose: Vec<String>,
 
     /// Its host name
     #[arg(short = 'h', long, value_name = "NAME")]

@@ -1,5 +1,7 @@
 //! docker's document of a container.
 
+use std::collections::BTreeMap;
+
 use berth_runner::container::{Access, Container, Namespace, Restart, State, Status, Streams};
 use berth_runner::{Policy, Source};
 use serde_json::{Value, json};
@@ -49,12 +51,52 @@ pub(crate) fn document(container: &Container, state: &State) -> Value {
         }},
         "Mounts": mounts(container),
         "Config": own_config(container),
-        "NetworkSettings": {"Ports": {}, "Networks": {network_word(config.network.mode): {}}},
+        "NetworkSettings": network_settings(container, state),
     });
     if !state.health.is_empty() {
         document["State"]["Health"] = json!({"Status": state.health, "FailingStreak": state.failing_streak});
     }
     document
+}
+
+/// A network's part of the document, with docker's ports: `80/tcp` to where it is reached.
+fn network_settings(container: &Container, state: &State) -> Value {
+    let network = &container.config.network;
+    let mut ports: BTreeMap<String, Value> =
+        network.exposed.iter().map(|port| (port.clone(), Value::Null)).collect();
+    let Some(place) = &state.place else {
+        return json!({"Ports": ports, "IPAddress": "", "Networks": {network_word(network): {"IPAddress": ""}}});
+    };
+    for port in &place.ports {
+        let key = format!("{}/{}", port.container, port.protocol);
+        let at = json!({"HostIp": port.address, "HostPort": port.host.to_string()});
+        let entry = ports.entry(key).or_default();
+        match entry {
+            Value::Array(others) => others.push(at),
+            other => *other = json!([at]),
+        }
+    }
+    let own = json!({
+        "NetworkID": place.network_id,
+        "Aliases": network.aliases,
+        "Gateway": place.subnet.gateway(),
+        "IPAddress": place.address,
+        "IPPrefixLen": place.subnet.prefix(),
+        "MacAddress": hardware(&place.hardware),
+    });
+    json!({
+        "Ports": ports,
+        "Gateway": own["Gateway"],
+        "IPAddress": own["IPAddress"],
+        "IPPrefixLen": own["IPPrefixLen"],
+        "MacAddress": own["MacAddress"],
+        "Networks": {network_word(network): own},
+    })
+}
+
+/// A hardware address, as it is written.
+pub(crate) fn hardware(address: &[u8; 6]) -> String {
+    address.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 fn own_config(container: &Container) -> Value {
@@ -103,7 +145,7 @@ fn host_config(container: &Container) -> Value {
         options.push("seccomp=unconfined");
     }
     json!({
-        "NetworkMode": network_word(config.network.mode),
+        "NetworkMode": network_word(&config.network),
         "RestartPolicy": {"Name": policy, "MaximumRetryCount": retries},
         "AutoRemove": config.care.auto_remove,
         "CapAdd": isolation.cap_add,

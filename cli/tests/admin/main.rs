@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 mod audit;
+mod collection;
 mod groups;
 mod keys;
 mod policies;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What every image has: busybox under these names.
-const PROGRAMS: [&str; 30] = [
+const PROGRAMS: [&str; 31] = [
     "sh",
     "cat",
     "echo",
@@ -34,6 +34,7 @@ const PROGRAMS: [&str; 30] = [
     "mknod",
     "hostname",
     "ip",
+    "ping",
     "ps",
     "stty",
     "kill",
@@ -90,10 +91,12 @@ impl Machine {
 
     /// `berth`, on this machine.
     pub(crate) fn program(&self) -> Program {
-        Program::new(binary::berth())
-            .home(self.folder.path())
-            .env("BERTH_DATA", self.data())
-            .deadline(Duration::from_secs(60))
+        self.at_home(Program::new(binary::berth()))
+    }
+
+    /// A program that is to find this machine's data.
+    pub(crate) fn at_home(&self, program: Program) -> Program {
+        program.home(self.folder.path()).env("BERTH_DATA", self.data()).deadline(Duration::from_secs(60))
     }
 
     /// `berth …`

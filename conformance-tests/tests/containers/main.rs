@@ -1,6 +1,6 @@
 //! Containers of this machine, through the built binary: `berth run`, `exec`, `ps`, `logs` and their like.
 //!
-//! They need root, and busybox of the package busybox-static.
+//! They need root, busybox of the package busybox-static, nftables, iptables and iproute2.
 
 mod attacks;
 mod detached;
@@ -8,5 +8,6 @@ mod detached;
 mod docker;
 mod isolation;
 mod machine;
+mod network;
 mod run;
 mod terminal;

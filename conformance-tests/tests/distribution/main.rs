@@ -3,6 +3,7 @@
 mod audit;
 mod bad_input;
 mod blobs;
+mod collection;
 mod creation;
 mod deletes;
 mod keys;

@@ -25,7 +25,7 @@ pub(crate) fn path(template: &str, fixture: &Fixture, query: &str) -> String {
     let Fixture { repository, session, key, name } = fixture;
     let digest = if template.contains("/referrers/") { manifest().digest } else { loose().digest };
     let path = match template.strip_prefix("/api/v1/repositories/{name}") {
-        Some(rest) => api_path(repository, rest),
+        Some(rest) => api_path(repository, &rest.replace("{reference}", "v1").replace("{tag}", "v1")),
         None => template
             .replace("{repository}", repository)
             .replace("{reference}", "v1")
@@ -33,7 +33,8 @@ pub(crate) fn path(template: &str, fixture: &Fixture, query: &str) -> String {
             .replace("{session}", session)
             .replace("{id}", key)
             .replace("{name}", name)
-            .replace("{user}", name),
+            .replace("{user}", name)
+            .replace("{scope}", &format!("{name}%2F")),
     };
     assert!(!path.contains('{'), "{template}: the matrix has nothing for a parameter of this path");
     format!("{path}{query}")
@@ -80,6 +81,10 @@ fn with_body(request: RequestBuilder, cell: &Cell, fixture: &Fixture, shown: &Sh
         ("POST", "/api/v1/repositories") => request.json(&json!({"name": format!("made/{}", cell.number)})),
         ("PUT", "/api/v1/repositories/{name}/policy") => request.json(&json!({"Version": "2012-10-17",
             "Statement": {"Effect": "Deny", "Principal": "*", "Action": "ecr:DeleteRepository"}})),
+        ("PUT", "/api/v1/repositories/{name}/untagged") => request.json(&json!({"keep": "14d"})),
+        ("PUT", "/api/v1/retention/{scope}") | ("POST", "/api/v1/repositories/{name}/expiring") => request
+            .json(&json!({"rules": [{"rulePriority": 1, "action": {"type": "expire"}, "selection": {
+                "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1000}}]})),
         _ => request,
     }
 }

@@ -7,6 +7,7 @@ use berth_oci::Healthcheck;
 use serde::{Deserialize, Serialize};
 
 use crate::mount::Mount;
+use crate::network::Publish;
 use crate::seccomp::Policy;
 
 use super::Id;
@@ -218,6 +219,16 @@ pub struct Limits {
 pub struct Network {
     /// To what.
     pub mode: NetworkMode,
+    /// The name of the network, where that is one of bridges.
+    pub name: String,
+    /// Where the networks are kept, then.
+    pub networks: PathBuf,
+    /// More names under which others in the network reach it.
+    pub aliases: Vec<String>,
+    /// Ports of the host that lead to it.
+    pub ports: Vec<Publish>,
+    /// Ports that it says it has, as `80/tcp`.
+    pub exposed: Vec<String>,
     /// `NAME:ADDRESS` lines for `/etc/hosts`.
     pub extra_hosts: Vec<String>,
     /// Resolvers instead of the host's.
@@ -233,6 +244,8 @@ pub enum NetworkMode {
     None,
     /// The host's own network.
     Host,
+    /// A network of bridges.
+    Bridge,
 }
 
 /// Where input and output go.

@@ -56,6 +56,11 @@ pub(crate) fn holder(folder: &Folder) -> io::Result<Option<i32>> {
     Ok(held.and_then(|lock| lock.pid).map(|pid| pid.as_raw_pid()))
 }
 
+/// Whether somebody holds the lock, for who holds no lock of that container; a container that isn't there has none.
+pub(crate) fn is_looked_after(folder: &Folder) -> bool {
+    holder(folder).is_ok_and(|holder| holder.is_some())
+}
+
 fn open(folder: &Folder) -> io::Result<File> {
     File::options().create(true).truncate(false).write(true).read(true).open(folder.path().join("lock"))
 }

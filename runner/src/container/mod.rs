@@ -21,5 +21,5 @@ pub use names::{is_valid as is_valid_name, random as random_name};
 pub use state::{State, Status};
 pub use store::{Container, Containers, Volumes};
 
-pub(crate) use lock::Lock;
+pub(crate) use lock::{Lock, is_looked_after};
 pub(crate) use store::remove_whole;

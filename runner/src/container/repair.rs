@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::{Config, Container, Folder, Lock, State, Status, Volumes, remove_whole};
-use crate::{init, process_table, signals};
+use super::{Config, Container, Folder, Lock, NetworkMode, State, Status, Volumes, remove_whole};
+use crate::{init, network, process_table, signals};
 
 /// What is told of a container that ended without anybody to see it: as if it was killed.
 const UNSEEN: i32 = 137;
@@ -30,6 +30,7 @@ pub(super) fn orphaned(container: &Container) -> io::Result<State> {
         status: Status::Exited,
         pid: None,
         pid_started: None,
+        place: None,
         finished: Some(now),
         exit_code: UNSEEN,
         error: "the process that looked after it was killed, or the machine was restarted".to_owned(),
@@ -52,6 +53,9 @@ pub(super) fn end_remains(folder: &Folder, config: &Config) -> io::Result<()> {
         && let Some(pid) = rustix::process::Pid::from_raw(pid)
     {
         signals::send(pid, libc::SIGKILL);
+    }
+    if config.network.mode == NetworkMode::Bridge {
+        network::give_back(config).map_err(io::Error::other)?;
     }
     init::clean_up(folder, config)
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::network::Member;
+
 /// What became of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -27,6 +29,8 @@ pub struct State {
     pub restarts: u32,
     /// Whether somebody stopped it, so that it isn't started again.
     pub stopped_by_hand: bool,
+    /// Its place in its network, while it has one.
+    pub place: Option<Member>,
     /// What its health check says: empty where it has none, else as docker's words.
     pub health: String,
     /// How many checks in a row have failed.
@@ -40,6 +44,8 @@ pub enum Status {
     /// It was never started.
     #[default]
     Created,
+    /// It is being started.
+    Starting,
     /// Its process is there.
     Running,
     /// Its process is there, and stands still.
@@ -55,7 +61,8 @@ impl Status {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::Created => "created",
+            // Docker has no word for it.
+            Self::Created | Self::Starting => "created",
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Restarting => "restarting",
@@ -67,7 +74,7 @@ impl Status {
     #[must_use]
     pub fn is_alive(self) -> bool {
         match self {
-            Self::Running | Self::Paused | Self::Restarting => true,
+            Self::Starting | Self::Running | Self::Paused | Self::Restarting => true,
             Self::Created | Self::Exited => false,
         }
     }

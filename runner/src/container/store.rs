@@ -58,7 +58,7 @@ impl Containers {
     /// When the folders can't be made.
     pub fn open(local: &Path) -> io::Result<Self> {
         let containers = Self { local: local.to_owned() };
-        for folder in [containers.all(), containers.names(), containers.volumes()] {
+        for folder in [containers.all(), containers.names(), containers.volumes(), containers.networks()] {
             make_private(&folder)?;
         }
         Ok(containers)
@@ -76,6 +76,12 @@ impl Containers {
     #[must_use]
     pub fn volumes(&self) -> PathBuf {
         self.local.join("volumes")
+    }
+
+    /// Where networks are.
+    #[must_use]
+    pub fn networks(&self) -> PathBuf {
+        self.local.join("networks")
     }
 
     /// Where everything of the container `id` is, or would be.

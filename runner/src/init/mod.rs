@@ -29,7 +29,7 @@ use crate::capabilities;
 use crate::cgroup;
 use crate::container::{Config, Folder, Isolation, NetworkMode, Streams, Ulimit};
 use crate::failure::{Failure, chain};
-use crate::network::{self, Files};
+use crate::network::{self, Files, Member};
 use crate::root::Root;
 use crate::seccomp::{Filters, Policy};
 use crate::streams::{Console, Ends};
@@ -55,9 +55,14 @@ pub(crate) struct Started {
 ///
 /// # Errors
 /// Why it doesn't; nothing of it is left then.
-pub(crate) fn start(folder: &Folder, config: &Config, notes: &mut Vec<String>) -> Result<Started, Failure> {
-    let result =
-        prepare(folder, config, notes).and_then(|prepared| create_and_start(folder, config, prepared));
+pub(crate) fn start(
+    folder: &Folder,
+    config: &Config,
+    place: Option<&Member>,
+    notes: &mut Vec<String>,
+) -> Result<Started, Failure> {
+    let result = prepare(folder, config, place, notes)
+        .and_then(|prepared| create_and_start(folder, config, place, prepared));
     if result.is_err() {
         // The failure that is told is the first one.
         let _ = clean_up(folder, config);
@@ -86,13 +91,18 @@ struct Prepared {
 /// What every process of a container starts with, as docker's do.
 const UMASK: u32 = 0o022;
 
-fn prepare(folder: &Folder, config: &Config, notes: &mut Vec<String>) -> Result<Prepared, Failure> {
+fn prepare(
+    folder: &Folder,
+    config: &Config,
+    place: Option<&Member>,
+    notes: &mut Vec<String>,
+) -> Result<Prepared, Failure> {
     let root = Root::open(&config.root.merged)
         .map_err(|error| Failure::own(format!("opening the root file system: {error}")))?;
     let user = user::find(&root, &config.process.user, &config.process.groups)?;
     make_working_folder(&root, config)?;
     volumes::fill(&root, config)?;
-    let files = Files::write(folder.path(), config)
+    let files = Files::write(folder.path(), config, place)
         .map_err(|error| Failure::own(format!("writing the container's hosts file and its like: {error}")))?;
     places::prepare(&root, config, &files)?;
     // Whatever is open here, a hostile working folder could name.
@@ -136,7 +146,12 @@ fn make_working_folder(root: &Root, config: &Config) -> Result<(), Failure> {
     }
 }
 
-fn create_and_start(folder: &Folder, config: &Config, prepared: Prepared) -> Result<Started, Failure> {
+fn create_and_start(
+    folder: &Folder,
+    config: &Config,
+    place: Option<&Member>,
+    prepared: Prepared,
+) -> Result<Started, Failure> {
     let failed =
         |what: &str, error: &dyn std::error::Error| Failure::own(format!("{what}: {}", chain(error)));
     let (report, told) =
@@ -177,7 +192,7 @@ fn create_and_start(folder: &Folder, config: &Config, prepared: Prepared) -> Res
     let pid = pid(&container)?;
     let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())
         .map_err(|error| failed("watching the container's process", &error))?;
-    let result = let_it_run(config, &mut container, console, pid, ends);
+    let result = let_it_run(config, place, &mut container, console, pid, ends);
     drop(told);
     let failure = match result {
         Ok(ends) => match report::read(report).failure {
@@ -193,6 +208,7 @@ fn create_and_start(folder: &Folder, config: &Config, prepared: Prepared) -> Res
 
 fn let_it_run(
     config: &Config,
+    place: Option<&Member>,
     container: &mut Container,
     console: Option<Console>,
     pid: Pid,
@@ -207,8 +223,11 @@ fn let_it_run(
         let restricted = cgroup::restrict_devices(&config.id, &config.isolation.devices);
         restricted.map_err(|error| failed("restricting the container's devices", &error))?;
     }
-    if config.network.mode == NetworkMode::None {
-        network::bring_up(pid.as_raw_pid()).map_err(|error| failed("the loopback device", &error))?;
+    if config.network.mode != NetworkMode::Host {
+        network::connect(pid.as_raw_pid(), place).map_err(|error| failed("connecting it", &error))?;
+    }
+    if place.is_some() {
+        network::introduce_all(config)?;
     }
     container.start().map_err(|error| failed("starting the container's process", &error))?;
     Ok(ends)

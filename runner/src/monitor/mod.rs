@@ -17,9 +17,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{DumpableBehavior, Pid, WaitOptions, WaitStatus};
 
-use crate::container::{Config, Folder, Lock, State, Status, Streams, Volumes, remove_whole};
+use crate::container::{Config, Folder, Lock, NetworkMode, State, Status, Streams, Volumes, remove_whole};
 use crate::failure::Failure;
 use crate::init::{self, Started};
+use crate::network::{self, Place};
 use crate::wire::{Answer, FromMonitor};
 use crate::{cgroup, overlay, process_table, streams};
 use client::Client;
@@ -72,6 +73,10 @@ struct Monitor<'a> {
     folder: &'a Folder,
     config: Config,
     state: State,
+    /// What it was before it was started.
+    before: Status,
+    /// Its place in its network, which it keeps while it is started again.
+    place: Option<Place>,
     supervision: Supervision,
     outcome: Option<Answer>,
 }
@@ -85,18 +90,28 @@ impl<'a> Monitor<'a> {
             }
         };
         let before = folder.state().unwrap_or_default();
-        let state = State { restarts: 0, stopped_by_hand: false, error: String::new(), ..before };
+        let before = State { restarts: 0, stopped_by_hand: false, error: String::new(), ..before };
+        let state = State { status: Status::Starting, ..before.clone() };
         let supervision = Supervision::new(caller, listener, log, config.streams);
-        Self { folder, config, state, supervision, outcome: None }
+        Self { folder, config, state, before: before.status, place: None, supervision, outcome: None }
     }
 
     /// Starts the container, and again as its policy says, until it has ended for good.
     fn look_after(&mut self) {
         let mut delay = restart::Delay::default();
         self.supervision.hear_the_caller(&mut Context::of(self.folder, &self.config, &mut self.state));
+        // Before anything of the machine is taken: who is killed from here on is cleaned up after.
+        self.keep_state();
+        if self.config.network.mode == NetworkMode::Bridge {
+            match network::take(self.folder, &self.config) {
+                Ok(place) => self.place = Some(place),
+                Err(failure) => return self.could_not_start(failure),
+            }
+        }
         loop {
             let mut notes = Vec::new();
-            let started = match init::start(self.folder, &self.config, &mut notes) {
+            let member = self.place.as_ref().map(|place| &place.member);
+            let started = match init::start(self.folder, &self.config, member, &mut notes) {
                 Ok(started) => started,
                 Err(failure) => return self.could_not_start(failure),
             };
@@ -122,6 +137,7 @@ impl<'a> Monitor<'a> {
             pid_started: process_table::start_time(pid),
             started: Some(now()),
             oom_killed: false,
+            place: self.place.as_ref().map(|place| place.member.clone()),
             ..std::mem::take(&mut self.state)
         };
         self.keep_state();
@@ -131,9 +147,10 @@ impl<'a> Monitor<'a> {
     fn could_not_start(&mut self, failure: Failure) {
         self.state.exit_code = i32::from(failure.exit_code());
         self.state.error.clone_from(&failure.sentence);
-        if self.state.status == Status::Restarting {
-            self.state.status = Status::Exited;
-        }
+        self.state.status = match self.state.status {
+            Status::Starting => self.before,
+            _ => Status::Exited,
+        };
         self.keep_state();
         self.outcome = Some(Answer::Failed(failure));
     }
@@ -191,6 +208,12 @@ impl<'a> Monitor<'a> {
 
     /// Cleans up, and tells whoever waits.
     fn end(mut self, lock: Lock) {
+        if self.place.take().is_some()
+            && let Err(error) = network::give_back(&self.config)
+        {
+            self.state.error = format!("leaving the network: {error}");
+        }
+        self.state.place = None;
         self.keep_state();
         let _ = overlay::unmount(&self.config.root);
         if self.config.care.auto_remove {

@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use super::networks::Member;
 use crate::container::{Config, NetworkMode};
 use crate::spec::hostname;
 
@@ -22,7 +23,7 @@ pub(crate) struct Files {
 
 impl Files {
     /// Writes them into `folder`; what the container wrote to them before goes.
-    pub(crate) fn write(folder: &Path, config: &Config) -> io::Result<Self> {
+    pub(crate) fn write(folder: &Path, config: &Config, place: Option<&Member>) -> io::Result<Self> {
         let own = |name: &str, text: String| fs::write(folder.join(name), text);
         own("hostname", format!("{}\n", hostname(config)))?;
         let of_host = |path: &str| match fs::read_to_string(path) {
@@ -30,7 +31,10 @@ impl Files {
             result => result,
         };
         let is_host = config.network.mode == NetworkMode::Host;
-        let hosts = if is_host { of_host("/etc/hosts")? } else { LOCALHOST.to_owned() };
+        let mut hosts = if is_host { of_host("/etc/hosts")? } else { LOCALHOST.to_owned() };
+        if let Some(member) = place {
+            hosts.push_str(&format!("{}\t{}\n", member.address, hostname(config)));
+        }
         own("hosts", with_extra_hosts(hosts, &config.network.extra_hosts))?;
         let mut resolvers = of_host("/etc/resolv.conf")?;
         if !is_host && nameservers(&resolvers).eq(["127.0.0.53"]) {

@@ -8,7 +8,7 @@ pub(super) fn of(config: &Config) -> Vec<LinuxNamespace> {
     let isolation = &config.isolation;
     let network = match config.network.mode {
         NetworkMode::Host => Namespace::Host,
-        NetworkMode::None => Namespace::Private,
+        NetworkMode::None | NetworkMode::Bridge => Namespace::Private,
     };
     let all = [
         (LinuxNamespaceType::Mount, Namespace::Private),

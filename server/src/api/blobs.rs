@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use berth_oci::Digest;
-use berth_storage::{BlobInfo, ByteRange};
+use berth_storage::ByteRange;
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -21,7 +21,9 @@ pub(crate) async fn head(
     allowed: Allowed<ecr::BatchCheckLayerAvailability>,
     Last(digest): Last<Digest>,
 ) -> Result<Response, Error> {
-    let blob = find(&app, &allowed.repository, &digest).await?;
+    // Who hears that it is there won't send it.
+    let found = app.registry.blob_to_count_on(&allowed.repository, &digest).await?;
+    let blob = found.ok_or_else(|| berth_storage::Error::BlobUnknown(digest.clone()))?;
     let mut response = StatusCode::OK.into_response();
     describe(&mut response, &digest, blob.size);
     Ok(response)
@@ -34,7 +36,8 @@ pub(crate) async fn get(
     origin: Origin,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let blob = find(&app, &allowed.repository, &digest).await?;
+    let found = app.registry.blob(&allowed.repository, &digest).await?;
+    let blob = found.ok_or_else(|| berth_storage::Error::BlobUnknown(digest.clone()))?;
     if app.settings.blobs_served == Served::ByTheStore
         && let Some(response) = redirect::to_the_store(&app, &blob, &origin).await?
     {
@@ -54,11 +57,6 @@ pub(crate) async fn get(
         response.headers_mut().insert(CONTENT_RANGE, header(part));
     }
     Ok(response)
-}
-
-async fn find(app: &App, repository: &berth_oci::RepositoryName, digest: &Digest) -> Result<BlobInfo, Error> {
-    let found = app.registry.blob(repository, digest).await?;
-    found.ok_or_else(|| berth_storage::Error::BlobUnknown(digest.clone()).into())
 }
 
 fn describe(response: &mut Response, digest: &Digest, length: u64) {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use berth_oci::{Algorithm, Digest, ErrorCode, Manifest, Reference, Tag};
 use berth_storage::{PushedManifest, StoredManifest};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
-use http::{HeaderMap, HeaderName, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 
 use super::body::ManifestBody;
 use super::{DOCKER_CONTENT_DIGEST, Last, header};
@@ -23,10 +23,14 @@ pub(crate) async fn get(
     State(app): State<App>,
     allowed: Allowed<ecr::BatchGetImage>,
     Last(reference): Last<Reference>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let found = app.registry.manifest(&allowed.repository, &reference).await?;
     let found = found.ok_or_else(|| Error::manifest_unknown(&reference))?;
+    if method == Method::GET {
+        app.registry.note_pull(&allowed.repository, &found);
+    }
     Ok(answer(&found, &headers))
 }
 

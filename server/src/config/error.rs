@@ -58,6 +58,17 @@ fn variable(name: &str, key: &str) -> String {
     format!("BERTH_{}", words.join("__"))
 }
 
+impl Warning {
+    /// What nobody needs is kept for less than it takes to push something.
+    pub(super) fn short_promise(kept: std::time::Duration) -> Self {
+        let kept = humantime::format_duration(kept);
+        Self(format!(
+            "collection.unreferenced_after is {kept}: a push that takes longer may find that layers which were \
+             there have gone; keep it at an hour or more"
+        ))
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -26,8 +26,8 @@ pub use blobs::{BlobsConfig, EncryptionKind, S3Config, Secret};
 use environment::Environment;
 pub use error::{ConfigError, Warning};
 pub use sections::{
-    AdminConfig, AuditConfig, DeleteConfig, EcrConfig, LimitsConfig, LogConfig, LogFormat, MetadataConfig,
-    MetadataUrl, RepositoriesConfig, TlsConfig, UploadsConfig,
+    AdminConfig, AuditConfig, CollectionConfig, DeleteConfig, EcrConfig, LimitsConfig, LogConfig, LogFormat,
+    MetadataConfig, MetadataUrl, RepositoriesConfig, TlsConfig, UploadsConfig,
 };
 use settings::{Origin, Settings};
 pub use values::{LogLevel, PublicUrl};
@@ -67,6 +67,9 @@ pub struct Config {
     /// Upload sessions.
     #[serde(default)]
     pub uploads: UploadsConfig,
+    /// How long what nobody needs is kept.
+    #[serde(default)]
+    pub collection: CollectionConfig,
     /// How much is remembered of what was done and refused.
     #[serde(default)]
     pub audit: AuditConfig,
@@ -86,6 +89,9 @@ pub struct Config {
     #[serde(skip)]
     pub admin_password: Option<SecretString>,
 }
+
+/// How long a client may count on what it was told is there, at least: as long as a slow push takes.
+const PROMISED: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// What the command line may say; it wins over everything else.
 #[derive(Debug, Clone, Default)]
@@ -141,6 +147,9 @@ impl Config {
             }
         }
         let mut config: Self = settings.read(&mut warnings)?;
+        if config.collection.unreferenced_after < PROMISED {
+            warnings.push(Warning::short_promise(config.collection.unreferenced_after));
+        }
         config.admin_password = environment.admin_password()?;
         Ok((config, warnings))
     }

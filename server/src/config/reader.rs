@@ -16,9 +16,6 @@ use super::settings::Settings;
 /// What a configuration's tables say they expect.
 const TABLE: &str = "a table";
 
-/// Keys of later versions: known, so that nobody looks for a typing error.
-const LATER: [&str; 1] = ["collection"];
-
 /// A value, the key it stands under, and the settings that know where it was written.
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
@@ -191,11 +188,7 @@ impl Refusal {
 
     /// Whether the name itself is wrong: no such key, or a section's name where a key is needed.
     pub(super) fn is_unknown_key(&self) -> bool {
-        matches!(self.why, Why::UnknownKey { .. } | Why::NotATable) && !self.is_later()
-    }
-
-    fn is_later(&self) -> bool {
-        LATER.contains(&self.key())
+        matches!(self.why, Why::UnknownKey { .. } | Why::NotATable)
     }
 
     /// The known key that was probably meant.
@@ -216,9 +209,6 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key();
         match &self.why {
-            Why::UnknownKey { .. } if self.is_later() => {
-                write!(f, "{key} is not in this version of berth; leave it out")
-            }
             Why::UnknownKey { known, .. } => match self.nearest() {
                 Some(nearest) => write!(f, "unknown key {key}; did you mean {nearest}?"),
                 None => write!(f, "unknown key {key}; known here: {}", known.join(", ")),

@@ -180,6 +180,25 @@ impl Default for UploadsConfig {
     }
 }
 
+/// `[collection]`: how long what nobody needs is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct CollectionConfig {
+    /// How long bytes that nothing names, and what was deleted, are kept.
+    #[serde(serialize_with = "humantime_serde::serialize", deserialize_with = "values::duration")]
+    pub unreferenced_after: Duration,
+    /// How long manifests are kept that have no tag and that nothing refers to; none: for ever.
+    #[serde(serialize_with = "values::never::serialize", deserialize_with = "values::never::deserialize")]
+    pub untagged_after: Option<Duration>,
+}
+
+impl Default for CollectionConfig {
+    fn default() -> Self {
+        let day = Duration::from_secs(24 * 3600);
+        Self { unreferenced_after: day, untagged_after: Some(30 * day) }
+    }
+}
+
 /// `[audit]`: how much is remembered of what was done and refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]

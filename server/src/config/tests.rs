@@ -228,11 +228,11 @@ fn a_value_of_the_wrong_kind_names_its_variable_or_flag() {
 }
 
 #[test]
-fn stores_of_later_versions_say_so() {
+fn what_is_no_url_or_time_says_how_to_write_one() {
     let late = [
         (
-            "[collection]\nuntagged_after = '1d'",
-            "line 1: collection is not in this version of berth; leave it out",
+            "[collection]\nuntagged_after = 'often'",
+            "line 2: collection.untagged_after: expected number at 0; write it like 30d, or never",
         ),
         (
             "metadata.url = 'postgres://u:pw@h'",
@@ -414,4 +414,16 @@ fn a_secret_that_is_set_twice_or_whose_file_is_missing_is_refused() {
     let expected =
         "BERTH_METADATA__PASSWORD_FILE: reading /nowhere/at/all: No such file or directory (os error 2)";
     assert_eq!(refused, expected);
+}
+
+#[test]
+fn what_nobody_needs_is_kept_as_long_as_it_says_and_less_than_an_hour_is_a_warning() {
+    let config = config("[collection]\nuntagged_after = 'never'\nunreferenced_after = '2h'", &[]);
+    assert_eq!(config.collection.untagged_after, None);
+    assert_eq!(config.collection.unreferenced_after.as_secs(), 7200);
+    assert!(config.effective().contains("untagged_after = \"never\""), "{}", config.effective());
+    let variables = [("BERTH_COLLECTION__UNREFERENCED_AFTER".to_owned(), "59m".to_owned())];
+    let data = Flags { data: Some("/d".into()), ..Flags::default() };
+    let (_, warnings) = Config::load(None, variables, data).unwrap();
+    assert!(warnings[0].to_string().starts_with("collection.unreferenced_after is 59m: "), "{warnings:?}");
 }

@@ -170,6 +170,37 @@ pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
     count.ok_or_else(|| D::Error::custom(format_args!("{number} is too small; the least is 1")))
 }
 
+/// A duration such as `30d`, or `never`.
+pub(super) mod never {
+    use super::*;
+
+    const NEVER: &str = "never";
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == NEVER {
+            return Ok(None);
+        }
+        let wrong = |error| D::Error::custom(format_args!("{error}; write it like 30d, or never"));
+        match humantime::parse_duration(&text).map_err(wrong)? {
+            Duration::ZERO => Err(D::Error::custom("must be longer than zero")),
+            duration => Ok(Some(duration)),
+        }
+    }
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => humantime_serde::serialize(duration, serializer),
+            None => serializer.serialize_str(NEVER),
+        }
+    }
+}
+
 /// A duration such as `30s`, longer than zero.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let duration: Duration = humantime_serde::deserialize(deserializer)?;

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::Directory;
 use crate::error::Error;
+use crate::moments;
 
 /// One thing that was done or refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,10 +55,9 @@ pub struct AuditEntry {
 
 impl AuditEntry {
     fn of(record: AuditRecord) -> Self {
-        let since = std::time::Duration::from_micros(u64::try_from(record.at.0).unwrap_or(0));
         Self {
             id: record.id,
-            time: humantime::format_rfc3339_micros(std::time::UNIX_EPOCH + since).to_string(),
+            time: moments::in_words(record.at),
             action: record.action,
             outcome: record.outcome,
             identity: record.identity,

@@ -1,6 +1,7 @@
 //! Who there is and what they may do: joins `auth`'s pure values to `storage`'s records.
 
 mod audit;
+mod collection;
 mod explain;
 mod groups;
 mod guesses;
@@ -32,6 +33,7 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 pub use audit::AuditEntry;
+pub use collection::{Deleted, Forecast, RepositoryForecast, RepositoryUsage, TagChange, Usage};
 pub use explain::Explanation;
 pub use groups::Group;
 use guesses::{Guess, Guesses};
@@ -153,8 +155,18 @@ impl Directory {
         })
     }
 
+    /// The records beside the images.
+    pub(crate) const fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
     /// Somebody, now.
-    fn by(&self, actor: &Actor) -> By {
+    pub(crate) fn by(&self, actor: &Actor) -> By {
         By { actor: actor.clone(), at: (self.clock)() }
     }
 

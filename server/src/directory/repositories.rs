@@ -1,7 +1,7 @@
 //! Repositories as administrators see them.
 
 use berth_oci::{ErrorCode, RepositoryName};
-use berth_storage::{Actor, Images, NewRepository, RepositoryRecord};
+use berth_storage::{Actor, Images, KeepUntagged, NewRepository, RepositoryRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -81,6 +81,19 @@ impl Directory {
             return refused(format!("at most {MOST_PATTERNS} patterns can except tags from being immutable"));
         }
         Ok(self.records.add_repository(new, self.by(actor)).await?)
+    }
+
+    /// Sets how long a repository keeps manifests that have no tag, those it has included.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub async fn keep_untagged(
+        &self,
+        name: &RepositoryName,
+        keep: KeepUntagged,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        Ok(self.records.keep_untagged(name.clone(), keep, self.by(actor)).await?)
     }
 
     /// Removes a repository.

@@ -39,6 +39,7 @@ impl House {
         };
         let options = RegistryOptions {
             uploads_expire_after: Duration::from_secs(3600),
+            delays: berth_storage::Delays { unreferenced: Duration::from_secs(3600), untagged: None },
             audit_keep: Duration::from_secs(3600),
             audit_most: 1000,
             manifest_cache_bytes: 1 << 20,

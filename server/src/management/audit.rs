@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::request::Manager;
 use crate::directory::AuditEntry;
 use crate::error::Error;
+use crate::moments;
 use crate::state::App;
 
 /// How many records one answer holds, unless fewer are wanted.
@@ -46,9 +47,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Vec<AuditEntry>>, Problem> {
     let refused = |sentence: String| Error::Request(ErrorCode::Unsupported, sentence);
     let Query(asked) = asked.map_err(|error| refused(error.body_text()))?;
-    let moment = |text: &String| humantime::parse_rfc3339(text).map(Timestamp::from_system);
-    let wrong = |_| refused("since is a moment such as 2026-01-31T12:00:00Z".to_owned());
-    let since = asked.since.as_ref().map(moment).transpose().map_err(wrong)?;
+    let since = asked.since.map(|text| moments::parse("since", &text)).transpose()?;
     let page = AuditPage {
         since: since.unwrap_or(Timestamp::from_system(SystemTime::UNIX_EPOCH)),
         after: asked.after.max(0),

@@ -11,7 +11,9 @@ mod policies;
 mod problem;
 mod repositories;
 mod request;
+mod retention;
 mod signing_keys;
+mod undelete;
 mod users;
 
 use axum::Router;
@@ -19,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::App;
-pub use gc::AcceptedRestore;
+pub use gc::{AcceptedRestore, Collected};
 pub use keys::NewAccessKey;
 pub use users::ChangePassword;
 
@@ -47,9 +49,19 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(repositories::show, repositories::remove))
         .routes(routes!(repositories::show_policy, repositories::put_policy, repositories::remove_policy))
         .routes(routes!(repositories::publish, repositories::unpublish))
+        .routes(routes!(repositories::keep_untagged))
+        .routes(routes!(retention::list))
+        .routes(routes!(retention::show, retention::put, retention::remove))
+        .routes(routes!(retention::preview, retention::expire))
         .routes(routes!(explain::explain))
         .routes(routes!(audit::list))
         .routes(routes!(signing_keys::list, signing_keys::rotate))
+        .routes(routes!(undelete::list, undelete::bring_back_repository))
+        .routes(routes!(undelete::bring_back))
+        .routes(routes!(undelete::history))
+        .routes(routes!(gc::collect))
+        .routes(routes!(gc::forecast))
+        .routes(routes!(gc::usage))
         .routes(routes!(gc::accept_restore))
         .routes(routes!(openapi::show))
 }

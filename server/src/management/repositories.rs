@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::request::{Body, Manager, read};
 use crate::directory::{ListPage, PageRequest, Repository};
 use crate::error::Error;
+use crate::retention::parse_keep_untagged;
 use crate::state::App;
 
 /// A repository that is to be made.
@@ -99,6 +100,35 @@ pub(crate) async fn show(
     Path(name): Path<String>,
 ) -> Result<Json<Repository>, Problem> {
     Ok(Json(app.directory.repository(&name.parse()?).await?))
+}
+
+/// How long a repository keeps manifests that have no tag.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Untagged {
+    /// `never` goes, `default` is as the server is configured, else a time such as `14d`.
+    keep: String,
+}
+
+/// Sets how long a repository keeps manifests that have no tag, those it has included.
+#[utoipa::path(
+    put, path = "/repositories/{name}/untagged", operation_id = "keep_untagged", tag = "repositories",
+    params(("name" = String, Path, description = "The repository's name, whose slashes are percent-encoded")),
+    request_body = Untagged,
+    responses(
+        (status = 204, description = "It is set"),
+        (status = 404, description = "There is no such repository"),
+    ),
+)]
+pub(crate) async fn keep_untagged(
+    manager: Manager,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body<Untagged>,
+) -> Result<StatusCode, Problem> {
+    let keep = parse_keep_untagged(&read(body)?.keep)?;
+    app.directory.keep_untagged(&name.parse()?, keep, &manager.actor).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Removes a repository.

@@ -4,7 +4,7 @@ use berth_oci::{Digest, RepositoryName};
 use futures_util::future::BoxFuture;
 
 use super::audit::{Deed, note};
-use super::{Tx, args, condemned, repositories};
+use super::{Tx, args, collect, condemned, repositories, reviews};
 use crate::error::{Error, Fault};
 use crate::registry::Creation;
 use crate::{Actor, By, Location, Timestamp};
@@ -14,6 +14,8 @@ use crate::{Actor, By, Location, Timestamp};
 pub(crate) struct BlobRow {
     pub(crate) size: u64,
     pub(crate) location: Location,
+    /// When it may go, unless something comes to name it.
+    pub(crate) review_after: Option<Timestamp>,
 }
 
 /// The blob `digest`, if the repository may show it and its bytes are sound.
@@ -22,14 +24,17 @@ pub(crate) fn find<'t>(
     (repository, digest): &'t (RepositoryName, Digest),
 ) -> BoxFuture<'t, Result<Option<BlobRow>, Error>> {
     Box::pin(async move {
-        let sql = "SELECT blobs.size, blobs.location
+        let sql = "SELECT blobs.size, blobs.location, reviews.review_after
                    FROM repositories
                    JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
                    JOIN blobs ON blobs.digest = repository_blobs.digest
+                   LEFT JOIN reviews ON reviews.repository_id = repositories.id AND reviews.kind = 1
+                                    AND reviews.digest = repository_blobs.digest
                    WHERE repositories.name = $1 AND repositories.deleted_at IS NULL
                      AND repository_blobs.digest = $2 AND blobs.damaged_at IS NULL";
         let Some(row) = tx.row(sql, args![repository, digest]).await? else { return Ok(None) };
-        Ok(Some(BlobRow { size: row.size(0)?, location: row.parsed(1)? }))
+        let review_after = row.int_or_null(2)?.map(Timestamp);
+        Ok(Some(BlobRow { size: row.size(0)?, location: row.parsed(1)?, review_after }))
     })
 }
 
@@ -64,12 +69,14 @@ pub(crate) struct Mount {
     pub(crate) creation: Creation,
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
+    /// Until when the target keeps it though nothing there names it.
+    pub(crate) kept_until: Timestamp,
 }
 
 /// Lets the target show the blob if the source does; whether it did.
 pub(crate) fn mount<'t>(tx: &'t mut Tx<'_>, mount: &'t Mount) -> BoxFuture<'t, Result<bool, Error>> {
     Box::pin(async move {
-        let Mount { target, source, digest, creation, actor, now } = mount;
+        let Mount { target, source, digest, creation, actor, now, kept_until } = mount;
         let sql = "SELECT 1
                    FROM repositories
                    JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
@@ -81,6 +88,7 @@ pub(crate) fn mount<'t>(tx: &'t mut Tx<'_>, mount: &'t Mount) -> BoxFuture<'t, R
         }
         let repository = repositories::get_or_create(tx, target, *creation, actor, *now).await?;
         grant(tx, &repository, digest, *now).await?;
+        reviews::blob(tx, &repository, digest, *kept_until).await?;
         let (repository, digest, detail) = (Some(target), Some(digest), Some(format!("from {source}")));
         let deed = Deed { action: "blob.mount", repository, digest, detail, ..Deed::default() };
         note(tx, actor, *now, deed).await?;
@@ -155,6 +163,8 @@ pub(crate) fn delete<'t>(
         tx.run(sql, args![&repository, digest]).await?;
         let sql = "DELETE FROM repository_blobs WHERE repository_id = $1 AND digest = $2 RETURNING digest";
         tx.row(sql, args![&repository, digest]).await?.ok_or_else(unknown)?;
+        reviews::forget_blob(tx, &repository, digest).await?;
+        collect::release(tx, digest, by.at).await?;
         let (repository, digest) = (Some(name), Some(digest));
         let deed = Deed { action: "blob.delete", repository, digest, ..Deed::default() };
         Ok(note(tx, &by.actor, by.at, deed).await?)

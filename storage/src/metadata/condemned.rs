@@ -28,9 +28,19 @@ pub(crate) enum Remains {
 
 /// Condemns sealed bytes.
 pub(crate) async fn location(tx: &mut Tx<'_>, location: &Location, now: Timestamp) -> Result<(), Fault> {
+    location_from(tx, location, now, now).await
+}
+
+/// Condemns sealed bytes that are to be removed no earlier than a moment.
+pub(super) async fn location_from(
+    tx: &mut Tx<'_>,
+    location: &Location,
+    now: Timestamp,
+    from: Timestamp,
+) -> Result<(), Fault> {
     let sql =
-        "INSERT INTO condemned (id, location, condemned_at, retry_at, attempts) VALUES ($1, $2, $3, $3, 0)";
-    tx.run(sql, args![&new_id(), location, now]).await
+        "INSERT INTO condemned (id, location, condemned_at, retry_at, attempts) VALUES ($1, $2, $3, $4, 0)";
+    tx.run(sql, args![&new_id(), location, now, from]).await
 }
 
 /// Condemns what an upload had staged.

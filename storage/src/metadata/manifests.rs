@@ -8,9 +8,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::audit::{Deed, note};
+use super::reviews::{self, Cause, Delays};
 use super::tags::{self, Tagging};
 use super::{Change, Tx, args, repositories};
 use crate::error::{Error, Fault};
+use crate::registry::pulls::{LastPull, Pull};
 use crate::registry::{Creation, Sparse, StoredManifest};
 use crate::{Actor, Timestamp};
 
@@ -22,15 +24,20 @@ pub(crate) fn find<'t>(
     Box::pin(async move {
         let row = match reference {
             Reference::Digest(digest) => {
-                let sql = "SELECT manifests.digest, manifests.media_type, manifests.content
+                let sql =
+                    "SELECT manifests.digest, manifests.media_type, manifests.content, reviews.review_after,
+                            manifests.pulled_at
                            FROM repositories
                            JOIN manifests ON manifests.repository_id = repositories.id
+                           LEFT JOIN reviews ON reviews.repository_id = repositories.id AND reviews.kind = 0
+                                            AND reviews.digest = manifests.digest
                            WHERE repositories.name = $1 AND repositories.deleted_at IS NULL
                              AND manifests.digest = $2 AND manifests.deleted_at IS NULL";
                 tx.row(sql, args![name, digest]).await?
             }
             Reference::Tag(tag) => {
-                let sql = "SELECT manifests.digest, manifests.media_type, manifests.content
+                let sql = "SELECT manifests.digest, manifests.media_type, manifests.content, NULL,
+                                  manifests.pulled_at
                            FROM repositories
                            JOIN tags ON tags.repository_id = repositories.id
                            JOIN manifests ON manifests.repository_id = repositories.id
@@ -42,7 +49,22 @@ pub(crate) fn find<'t>(
         };
         let Some(row) = row else { return Ok(None) };
         let (digest, media_type) = (row.parsed(0)?, row.parsed(1)?);
-        Ok(Some(StoredManifest { digest, media_type, content: row.bytes(2)? }))
+        let review_after = row.int_or_null(3)?.map(Timestamp);
+        let last_pull = LastPull::new(row.int_or_null(4)?.map(Timestamp));
+        Ok(Some(StoredManifest { digest, media_type, content: row.bytes(2)?, review_after, last_pull }))
+    })
+}
+
+/// Writes down when manifests were pulled, as far as they are still there.
+pub(crate) fn pulled<'t>(tx: &'t mut Tx<'_>, pulls: &'t Vec<Pull>) -> BoxFuture<'t, Result<(), Error>> {
+    Box::pin(async move {
+        let sql = "UPDATE manifests SET pulled_at = $3
+                   WHERE repository_id = (SELECT id FROM repositories WHERE name = $1 AND deleted_at IS NULL)
+                     AND digest = $2 AND (pulled_at IS NULL OR pulled_at < $3)";
+        for Pull { repository, digest, at } in pulls {
+            tx.run(sql, args![repository, digest, *at]).await?;
+        }
+        Ok(())
     })
 }
 
@@ -58,12 +80,13 @@ pub(crate) struct PutManifest {
     pub(crate) creation: Creation,
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
+    pub(crate) delays: Delays,
 }
 
 /// Keeps the manifest with its edges and tags.
 pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
-        let PutManifest { name, digest, tags, manifest, actor, now, .. } = put;
+        let PutManifest { name, digest, tags, manifest, actor, now, delays, .. } = put;
         let repository = repositories::get_or_create(tx, name, put.creation, actor, *now).await?;
         let sql = "SELECT media_type, deleted_at FROM manifests WHERE repository_id = $1 AND digest = $2";
         let before = tx.row(sql, args![&repository, digest]).await?;
@@ -71,7 +94,11 @@ pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t,
             Some(row) => row.text(0)? == manifest.media_type.as_str() && row.int_or_null(1)?.is_none(),
             None => false,
         };
-        if !here {
+        if here {
+            // Retention goes by the last push, so that an old image under a new tag is a new one.
+            let sql = "UPDATE manifests SET pushed_at = $3 WHERE repository_id = $1 AND digest = $2";
+            tx.run(sql, args![&repository, digest, *now]).await?;
+        } else {
             insert(tx, &repository, put).await?;
             tx.changed(Change::Reference(name.clone(), digest.as_str().to_owned()));
         }
@@ -81,18 +108,32 @@ pub(crate) fn put<'t>(tx: &'t mut Tx<'_>, put: &'t PutManifest) -> BoxFuture<'t,
                 tx.changed(Change::Reference(name.clone(), tag.as_str().to_owned()));
             }
         }
-        let tagging = Tagging { name, repository: &repository, digest, actor, now: *now };
+        let tagging = Tagging { name, repository: &repository, digest, actor, now: *now, delays: *delays };
         let mut moved = Vec::new();
         for tag in tags {
             if let Some(before) = tags::set(tx, tag, &tagging).await? {
                 moved.push(format!("{tag} was {before}"));
             }
         }
+        if tags.is_empty() {
+            stay_untagged(tx, &repository, put).await?;
+        }
         let detail = (!moved.is_empty()).then(|| moved.join(", "));
         let (repository, digest) = (Some(name), Some(digest));
         let deed = Deed { action: "manifest.put", repository, digest, tags, detail, ..Deed::default() };
         Ok(note(tx, actor, *now, deed).await?)
     })
+}
+
+/// A manifest that was pushed without a tag is kept for a while from now on, if it has none.
+async fn stay_untagged(tx: &mut Tx<'_>, repository: &str, put: &PutManifest) -> Result<(), Fault> {
+    let sql = "UPDATE manifests SET untagged_at = $3
+               WHERE repository_id = $1 AND digest = $2 AND untagged_at IS NOT NULL RETURNING digest";
+    if tx.row(sql, args![repository, &put.digest, put.now]).await?.is_none() {
+        return Ok(());
+    }
+    tx.changed(Change::Reference(put.name.clone(), put.digest.as_str().to_owned()));
+    reviews::untagged(tx, repository, &put.digest, put.now, put.delays).await
 }
 
 async fn insert(tx: &mut Tx<'_>, repository: &str, put: &PutManifest) -> Result<(), Error> {
@@ -219,6 +260,7 @@ pub(crate) struct DeleteManifest {
     pub(crate) digest: Digest,
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
+    pub(crate) delays: Delays,
 }
 
 /// Hides the manifest at once, with every tag on it; whether it was there. Its row and edges stay
@@ -228,15 +270,21 @@ pub(crate) fn delete<'t>(
     delete: &'t DeleteManifest,
 ) -> BoxFuture<'t, Result<bool, Error>> {
     Box::pin(async move {
-        let DeleteManifest { name, digest, actor, now } = delete;
+        let DeleteManifest { name, digest, actor, now, delays } = delete;
         let Some(repository) = repositories::find(tx, name).await? else { return Ok(false) };
         let sql = "UPDATE manifests SET deleted_at = $3
                    WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL RETURNING digest";
         if tx.row(sql, args![&repository, digest, *now]).await?.is_none() {
             return Ok(false);
         }
-        let tagging = Tagging { name, repository: &repository, digest, actor, now: *now };
+        let tagging = Tagging { name, repository: &repository, digest, actor, now: *now, delays: *delays };
         let tags = tags::delete_all_of(tx, &tagging).await?;
+        // What it holds has as long as itself: until then it may come back whole.
+        let until = now.after(delays.unreferenced);
+        reviews::manifest(tx, &repository, digest, Cause::Orphaned, until).await?;
+        for around in reviews::all_around(tx, &repository, digest, until).await? {
+            tx.changed(Change::Reference(name.clone(), around.as_str().to_owned()));
+        }
         tx.changed(Change::Reference(name.clone(), digest.as_str().to_owned()));
         let (repository, digest) = (Some(name), Some(digest));
         let deed = Deed { action: "manifest.delete", repository, digest, tags: &tags, ..Deed::default() };

@@ -1,6 +1,8 @@
 //! Names and relations, in SQL. Units of work are written once, against [`Tx`]; only the engines
 //! that run them and their migrations differ.
 
+#[cfg(feature = "testing")]
+mod inline;
 mod postgres;
 mod sqlite;
 mod tx;
@@ -8,8 +10,10 @@ mod tx;
 pub(crate) mod access_keys;
 pub(crate) mod audit;
 pub(crate) mod blobs;
+pub(crate) mod collect;
 pub(crate) mod condemned;
 pub(crate) mod epoch;
+pub(crate) mod forecast;
 pub(crate) mod groups;
 pub(crate) mod leases;
 pub(crate) mod manifests;
@@ -18,11 +22,15 @@ pub(crate) mod records;
 pub(crate) mod referrers;
 pub(crate) mod refresh_tokens;
 pub(crate) mod repositories;
+pub(crate) mod retention;
+pub(crate) mod reviews;
 pub(crate) mod settings;
 pub(crate) mod signing_keys;
 pub(crate) mod store;
 pub(crate) mod tags;
+pub(crate) mod undelete;
 pub(crate) mod uploads;
+pub(crate) mod usage;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -74,6 +82,8 @@ pub struct Metadata {
 enum Engine {
     Sqlite(Arc<Sqlite>),
     Postgres(Arc<Postgres>),
+    #[cfg(feature = "testing")]
+    Inline(Arc<inline::Inline>),
 }
 
 impl Metadata {
@@ -117,6 +127,8 @@ impl Metadata {
         let result = match &self.engine {
             Engine::Sqlite(engine) => engine.write(args, unit).await,
             Engine::Postgres(engine) => engine.write(args, unit).await,
+            #[cfg(feature = "testing")]
+            Engine::Inline(engine) => engine.write(args, unit).await,
         };
         self.telemetry.database("write", started.elapsed());
         result
@@ -135,6 +147,8 @@ impl Metadata {
         let result = match &self.engine {
             Engine::Sqlite(engine) => engine.read(&args, unit),
             Engine::Postgres(engine) => engine.read(&args, unit).await,
+            #[cfg(feature = "testing")]
+            Engine::Inline(engine) => engine.read(args, unit).await,
         };
         self.telemetry.database("read", started.elapsed());
         result
@@ -156,9 +170,58 @@ impl Metadata {
                 crate::blocking("reading the database", move || engine.read(&args, unit)).await?
             }
             Engine::Postgres(engine) => engine.scan(&args, unit).await,
+            #[cfg(feature = "testing")]
+            Engine::Inline(engine) => engine.read(args, unit).await,
         };
         self.telemetry.database("scan", started.elapsed());
         result
+    }
+}
+
+/// For simulations.
+#[cfg(feature = "testing")]
+impl Metadata {
+    /// An empty database in memory.
+    pub(crate) fn template() -> Result<rusqlite::Connection, Fault> {
+        sqlite::in_memory()
+    }
+
+    /// The database `connection`, whose units of work wait for their turn.
+    pub fn open_inline(
+        connection: rusqlite::Connection,
+        scheduler: Arc<crate::testing::simulation::Scheduler>,
+    ) -> Self {
+        let engine = inline::Inline::new(connection, Arc::new(|_| {}), scheduler);
+        Self { engine: Engine::Inline(Arc::new(engine)), telemetry: Arc::new(crate::NoTelemetry) }
+    }
+
+    /// The same database for the next process, which is told of changes by `observer`.
+    pub(crate) fn reopen_inline(
+        &self,
+        observer: Observer,
+        scheduler: Arc<crate::testing::simulation::Scheduler>,
+    ) -> Result<Self, Fault> {
+        let Engine::Inline(engine) = &self.engine else {
+            return Err(Fault::because("opening the database again", "it is not in memory"));
+        };
+        let engine = Arc::new(inline::Inline::new(engine.take()?, observer, scheduler));
+        Ok(Self { engine: Engine::Inline(engine), telemetry: Arc::clone(&self.telemetry) })
+    }
+
+    /// What a statement finds, without waiting for a turn.
+    ///
+    /// # Errors
+    /// When the database refuses it.
+    pub fn look(&self, sql: &'static str) -> Result<Vec<Row>, Error> {
+        fn rows<'t>(tx: &'t mut Tx<'_>, sql: &'t &'static str) -> BoxFuture<'t, Result<Vec<Row>, Error>> {
+            Box::pin(async move { Ok(tx.rows(sql, &[]).await?) })
+        }
+        match &self.engine {
+            Engine::Inline(engine) => engine.look(&sql, rows),
+            Engine::Sqlite(_) | Engine::Postgres(_) => {
+                Err(Fault::because("looking at the database", "it is not in memory").into())
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::audit::{Deed, note};
 use super::groups::{self, MembershipRecord, PolicyOrigin, memberships_of, name_of};
 use super::policies::{PolicyRecord, need_policy, policies_of};
+use super::reviews::Delays;
 use super::{Change, Metadata, Row, Tx, args, store};
 use crate::By;
 use crate::error::{Error, Fault};
@@ -73,15 +74,22 @@ const BY_NAME: &str = "SELECT id, name, password, created_at, disabled_at, crede
 
 /// The records beside the images: identities, keys, facts about the store.
 #[derive(Debug, Clone)]
-pub struct Records(Metadata);
+pub struct Records {
+    metadata: Metadata,
+    delays: Delays,
+}
 
 impl Records {
-    pub(crate) const fn new(metadata: Metadata) -> Self {
-        Self(metadata)
+    pub(crate) const fn new(metadata: Metadata, delays: Delays) -> Self {
+        Self { metadata, delays }
     }
 
     pub(super) const fn metadata(&self) -> &Metadata {
-        &self.0
+        &self.metadata
+    }
+
+    pub(super) const fn delays(&self) -> Delays {
+        self.delays
     }
 
     /// The identity of this id, if there is one.
@@ -89,7 +97,7 @@ impl Records {
     /// # Errors
     /// When the database fails, as everywhere here.
     pub async fn identity(&self, id: String) -> Result<Option<IdentityRecord>, Error> {
-        self.0.scan((BY_ID, id), find_identity).await
+        self.metadata.scan((BY_ID, id), find_identity).await
     }
 
     /// The identity of this name, if there is one.
@@ -97,7 +105,7 @@ impl Records {
     /// # Errors
     /// When the database fails.
     pub async fn identity_named(&self, name: String) -> Result<Option<IdentityRecord>, Error> {
-        self.0.scan((BY_NAME, name), find_identity).await
+        self.metadata.scan((BY_NAME, name), find_identity).await
     }
 
     /// The identities after the one named `after`, in order of name, at most `limit`.
@@ -105,7 +113,7 @@ impl Records {
     /// # Errors
     /// When the database fails.
     pub async fn identities(&self, after: String, limit: u64) -> Result<Page<IdentityRecord>, Error> {
-        let found = self.0.scan((after, limit.saturating_add(1)), identities).await?;
+        let found = self.metadata.scan((after, limit.saturating_add(1)), identities).await?;
         Ok(Page::cut(found, limit))
     }
 
@@ -115,7 +123,7 @@ impl Records {
     /// [`Error::Exists`] when the name is taken, [`Error::Missing`] when there is no such group or
     /// policy.
     pub async fn add_identity(&self, new: NewIdentity, by: By) -> Result<String, Error> {
-        self.0.write((new, by), add_identity).await
+        self.metadata.write((new, by), add_identity).await
     }
 
     /// Makes the very first identity; false when there is one already, perhaps since a moment ago.
@@ -123,7 +131,7 @@ impl Records {
     /// # Errors
     /// [`Error::Missing`] when there is no such group or policy.
     pub async fn add_first_identity(&self, new: NewIdentity, by: By) -> Result<bool, Error> {
-        self.0.write((new, by), add_first_identity).await
+        self.metadata.write((new, by), add_first_identity).await
     }
 
     /// Changes a password; tokens issued before, and refresh tokens, count no more.
@@ -131,7 +139,7 @@ impl Records {
     /// # Errors
     /// [`Error::Missing`] when there is no such identity.
     pub async fn set_password(&self, id: String, password: String, by: By) -> Result<(), Error> {
-        self.0.write((id, password, by), set_password).await
+        self.metadata.write((id, password, by), set_password).await
     }
 
     /// Disables an identity since `disabled_at`, or enables it; tokens issued before, and refresh
@@ -145,7 +153,7 @@ impl Records {
         disabled_at: Option<Timestamp>,
         by: By,
     ) -> Result<(), Error> {
-        self.0.write((id, disabled_at, by), set_disabled).await
+        self.metadata.write((id, disabled_at, by), set_disabled).await
     }
 
     /// Removes an identity with all that hangs on it.
@@ -153,7 +161,7 @@ impl Records {
     /// # Errors
     /// [`Error::Missing`] when there is no such identity.
     pub async fn remove_identity(&self, id: String, by: By) -> Result<(), Error> {
-        self.0.write((id, by), remove_identity).await
+        self.metadata.write((id, by), remove_identity).await
     }
 
     /// Attaches a policy to an identity; doing it again changes nothing.
@@ -167,7 +175,7 @@ impl Records {
         origin: PolicyOrigin,
         by: By,
     ) -> Result<(), Error> {
-        self.0.write((id, attachment, origin, by), attach).await
+        self.metadata.write((id, attachment, origin, by), attach).await
     }
 
     /// Detaches a policy from an identity.
@@ -175,7 +183,7 @@ impl Records {
     /// # Errors
     /// [`Error::Missing`] when it was not attached.
     pub async fn detach(&self, id: String, attachment: AttachmentRecord, by: By) -> Result<(), Error> {
-        self.0.write((id, attachment, by), detach).await
+        self.metadata.write((id, attachment, by), detach).await
     }
 
     /// A fact that was noted about the store; none when it never was.
@@ -183,7 +191,7 @@ impl Records {
     /// # Errors
     /// When the database fails.
     pub async fn fact(&self, name: &'static str) -> Result<Option<String>, Error> {
-        self.0.read(name, store::fact).await
+        self.metadata.read(name, store::fact).await
     }
 
     /// Notes a fact about the store unless it was noted before; gives what stands there.
@@ -191,10 +199,10 @@ impl Records {
     /// # Errors
     /// When the database fails.
     pub async fn note_once(&self, name: &'static str, value: String) -> Result<String, Error> {
-        if let Some(value) = self.0.read(name, store::fact).await? {
+        if let Some(value) = self.metadata.read(name, store::fact).await? {
             return Ok(value);
         }
-        self.0.write((name, value), store::note_once).await
+        self.metadata.write((name, value), store::note_once).await
     }
 }
 

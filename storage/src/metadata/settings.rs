@@ -5,7 +5,8 @@ use futures_util::future::BoxFuture;
 
 use super::audit::{Deed, note};
 use super::records::Records;
-use super::{Change, Row, Tx, args, repositories, uploads};
+use super::reviews::{self, Delays};
+use super::{Change, Row, Tx, args, repositories, retention, uploads};
 use crate::error::{Error, Fault};
 use crate::ids::new_id;
 use crate::page::Page;
@@ -125,7 +126,7 @@ impl Records {
     /// [`Error::RepositoryUnknown`] when it isn't there, [`Error::RepositoryNotEmpty`] when it holds
     /// images and they don't go too.
     pub async fn remove_repository(&self, name: RepositoryName, images: Images, by: By) -> Result<(), Error> {
-        self.metadata().write((name, images, by), remove).await
+        self.metadata().write((name, images, by, self.delays()), remove).await
     }
 }
 
@@ -203,7 +204,7 @@ fn add<'t>(tx: &'t mut Tx<'_>, (new, by): &'t (NewRepository, By)) -> BoxFuture<
 
 fn remove<'t>(
     tx: &'t mut Tx<'_>,
-    (name, images, by): &'t (RepositoryName, Images, By),
+    (name, images, by, delays): &'t (RepositoryName, Images, By, Delays),
 ) -> BoxFuture<'t, Result<(), Error>> {
     Box::pin(async move {
         let repository = repositories::get(tx, name).await?;
@@ -212,7 +213,9 @@ fn remove<'t>(
             return Err(Error::RepositoryNotEmpty(name.clone()));
         }
         tx.run("UPDATE repositories SET deleted_at = $2 WHERE id = $1", args![&repository, by.at]).await?;
+        reviews::repository(tx, &repository, by.at.after(delays.unreferenced)).await?;
         uploads::end_all_of(tx, name, by.at).await?;
+        retention::forget(tx, name).await?;
         tx.changed(Change::Repository(name.clone()));
         let deed = Deed { action: "repo.rm", repository: Some(name), ..Deed::default() };
         Ok(note(tx, &by.actor, by.at, deed).await?)

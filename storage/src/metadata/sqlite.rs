@@ -89,6 +89,16 @@ fn run<A, T>(unit: Unit<A, T>, tx: &mut Tx<'_>, args: &A) -> Result<T, Error> {
     })
 }
 
+/// An empty database in memory with today's schema.
+#[cfg(feature = "testing")]
+pub(super) fn in_memory() -> Result<Connection, Fault> {
+    let mut connection =
+        Connection::open_in_memory().or_fault(|| "opening a database in memory".to_owned())?;
+    let migrated = embedded::migrations::runner().run(&mut connection);
+    migrated.map_err(|error| not_up_to_date(":memory:", error))?;
+    Ok(connection)
+}
+
 fn connect(path: &Path) -> Result<Connection, Fault> {
     let opening = || format!("opening the database {}", path.display());
     let connection = Connection::open(path).or_fault(opening)?;

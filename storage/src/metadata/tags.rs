@@ -4,6 +4,7 @@ use berth_oci::{Digest, RepositoryName, Tag};
 use futures_util::future::BoxFuture;
 
 use super::audit::{Deed, note};
+use super::reviews::{self, Delays};
 use super::{Change, Tx, args, repositories, settings};
 use crate::error::{Error, Fault};
 use crate::{Actor, Timestamp};
@@ -16,12 +17,13 @@ pub(crate) struct Tagging<'a> {
     pub(crate) digest: &'a Digest,
     pub(crate) actor: &'a Actor,
     pub(crate) now: Timestamp,
+    pub(crate) delays: Delays,
 }
 
 /// Lets `tag` name the manifest, and remembers that it does; gives the one it named before, if it
 /// was another.
 pub(crate) async fn set(tx: &mut Tx<'_>, tag: &Tag, tagging: &Tagging<'_>) -> Result<Option<Digest>, Error> {
-    let Tagging { name, repository, digest, actor, now } = tagging;
+    let Tagging { name, repository, digest, actor, now, delays } = tagging;
     let sql = "SELECT digest FROM tags WHERE repository_id = $1 AND name = $2";
     let before: Option<Digest> = match tx.row(sql, args![*repository, tag]).await? {
         Some(row) => Some(row.parsed(0)?),
@@ -42,7 +44,8 @@ pub(crate) async fn set(tx: &mut Tx<'_>, tag: &Tag, tagging: &Tagging<'_>) -> Re
                WHERE repository_id = $1 AND digest = $2 AND untagged_at IS NOT NULL";
     tx.run(sql, args![*repository, *digest]).await?;
     if let Some(before) = &before {
-        note_untagged(tx, repository, before, *now).await?;
+        note_untagged(tx, repository, before, *now, *delays).await?;
+        tx.changed(Change::Reference((*name).clone(), before.as_str().to_owned()));
     }
     tx.changed(Change::Reference((*name).clone(), tag.as_str().to_owned()));
     Ok(before)
@@ -67,11 +70,16 @@ async fn note_untagged(
     repository: &str,
     digest: &Digest,
     now: Timestamp,
+    delays: Delays,
 ) -> Result<(), Fault> {
     let sql = "UPDATE manifests SET untagged_at = $3
                WHERE repository_id = $1 AND digest = $2
-                 AND NOT EXISTS (SELECT 1 FROM tags WHERE repository_id = $1 AND digest = $2)";
-    tx.run(sql, args![repository, digest, now]).await
+                 AND NOT EXISTS (SELECT 1 FROM tags WHERE repository_id = $1 AND digest = $2)
+               RETURNING digest";
+    match tx.row(sql, args![repository, digest, now]).await? {
+        Some(_) => reviews::untagged(tx, repository, digest, now, delays).await,
+        None => Ok(()),
+    }
 }
 
 /// A tag that is to go.
@@ -81,19 +89,21 @@ pub(crate) struct DeleteTag {
     pub(crate) tag: Tag,
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
+    pub(crate) delays: Delays,
 }
 
 /// Removes the tag alone; the manifest stays. Whether it was there.
 pub(crate) fn delete<'t>(tx: &'t mut Tx<'_>, delete: &'t DeleteTag) -> BoxFuture<'t, Result<bool, Error>> {
     Box::pin(async move {
-        let DeleteTag { name, tag, actor, now } = delete;
+        let DeleteTag { name, tag, actor, now, delays } = delete;
         let Some(repository) = repositories::find(tx, name).await? else { return Ok(false) };
         let sql = "DELETE FROM tags WHERE repository_id = $1 AND name = $2 RETURNING digest";
         let Some(row) = tx.row(sql, args![&repository, tag]).await? else { return Ok(false) };
         remember(tx, &repository, tag, None, actor, *now).await?;
         let digest: Digest = row.parsed(0)?;
-        note_untagged(tx, &repository, &digest, *now).await?;
+        note_untagged(tx, &repository, &digest, *now, *delays).await?;
         tx.changed(Change::Reference(name.clone(), tag.as_str().to_owned()));
+        tx.changed(Change::Reference(name.clone(), digest.as_str().to_owned()));
         let (tags, digest) = (std::slice::from_ref(tag), Some(&digest));
         let deed = Deed { action: "tag.delete", repository: Some(name), digest, tags, ..Deed::default() };
         note(tx, actor, *now, deed).await?;
@@ -109,7 +119,7 @@ pub(crate) async fn all_of(tx: &mut Tx<'_>, repository: &str, digest: &Digest) -
 
 /// Removes every tag of a manifest; gives which there were.
 pub(crate) async fn delete_all_of(tx: &mut Tx<'_>, tagging: &Tagging<'_>) -> Result<Vec<Tag>, Fault> {
-    let Tagging { name, repository, digest, actor, now } = tagging;
+    let Tagging { name, repository, digest, actor, now, .. } = tagging;
     let sql = "DELETE FROM tags WHERE repository_id = $1 AND digest = $2 RETURNING name";
     let mut gone = Vec::new();
     for row in tx.rows(sql, args![*repository, *digest]).await? {

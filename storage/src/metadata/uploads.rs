@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::audit::{Deed, note};
 use super::blobs::{self, Arrival};
-use super::{Row, Tx, args, condemned, repositories};
+use super::{Row, Tx, args, condemned, repositories, reviews};
 use crate::error::{Error, Fault};
 use crate::registry::Creation;
 use crate::{Actor, Location, Staged, Timestamp, UploadId};
@@ -192,6 +192,8 @@ pub(crate) struct Finish {
     pub(crate) creation: Creation,
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
+    /// Until when the blob is kept though nothing names it.
+    pub(crate) kept_until: Timestamp,
 }
 
 /// Turns the session into a blob of the repository.
@@ -208,6 +210,7 @@ pub(crate) fn finish<'t>(tx: &'t mut Tx<'_>, finish: &'t Finish) -> BoxFuture<'t
         for left in &finish.leftovers {
             condemned::location(tx, left, *now).await?;
         }
+        reviews::blob(tx, &repository, digest, finish.kept_until).await?;
         let (repository, digest) = (Some(&finish.repository), Some(digest));
         let deed = Deed { action: "blob.put", repository, digest, ..Deed::default() };
         Ok(note(tx, &finish.actor, *now, deed).await?)

@@ -7,6 +7,7 @@ use berth_oci::{Digest, RepositoryName};
 use super::{Creation, Registry, fault};
 use crate::error::Error;
 use crate::metadata::blobs::{self, Mount};
+use crate::metadata::reviews::Kind;
 use crate::{Actor, BlobStore, By, ByteRange, ByteStream, Location, SignedUrl};
 
 /// A blob that a repository may show.
@@ -43,6 +44,22 @@ impl<B: BlobStore> Registry<B> {
     ) -> Result<Option<BlobInfo>, Error> {
         let found = self.metadata().read((repository.clone(), digest.clone()), blobs::find).await?;
         Ok(found.map(|row| BlobInfo { size: row.size, location: row.location }))
+    }
+
+    /// The same for a client that counts on it from now on, and therefore won't send it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn blob_to_count_on(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<BlobInfo>, Error> {
+        let Some(row) = self.metadata().read((repository.clone(), digest.clone()), blobs::find).await? else {
+            return Ok(None);
+        };
+        let kept = self.keep_longer(repository, Kind::Blob, digest, row.review_after).await?;
+        Ok(kept.then_some(BlobInfo { size: row.size, location: row.location }))
     }
 
     /// The bytes of `range` of a blob.
@@ -90,7 +107,15 @@ impl<B: BlobStore> Registry<B> {
         actor: &Actor,
     ) -> Result<bool, Error> {
         let (target, source, digest) = (target.clone(), source.clone(), digest.clone());
-        let mount = Mount { target, source, digest, creation, actor: actor.clone(), now: self.now() };
+        let mount = Mount {
+            target,
+            source,
+            digest,
+            creation,
+            actor: actor.clone(),
+            now: self.now(),
+            kept_until: self.now().after(self.shared.delays.unreferenced),
+        };
         self.metadata().write(mount, blobs::mount).await
     }
 

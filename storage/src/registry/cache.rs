@@ -116,10 +116,13 @@ mod tests {
     use berth_oci::{Algorithm, Digest, MediaType};
 
     use super::*;
+    use crate::registry::pulls::LastPull;
 
     fn manifest(content: &'static str) -> Arc<StoredManifest> {
         let digest = Digest::of(Algorithm::Sha256, content.as_bytes());
-        Arc::new(StoredManifest { digest, media_type: MediaType::OCI_MANIFEST, content: content.into() })
+        let content = content.into();
+        let (media_type, last_pull) = (MediaType::OCI_MANIFEST, LastPull::new(None));
+        Arc::new(StoredManifest { digest, media_type, content, review_after: None, last_pull })
     }
 
     #[test]

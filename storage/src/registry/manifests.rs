@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::metadata::manifests::{self, DeleteManifest, PutManifest};
 use crate::metadata::referrers::{self, ReferrersOf};
 use crate::metadata::repositories;
+use crate::metadata::reviews::Kind;
 use crate::metadata::tags::{self, DeleteTag};
 use crate::{Actor, BlobStore, Page};
 
@@ -44,19 +45,30 @@ impl<B: BlobStore> Registry<B> {
     ) -> Result<Option<Arc<StoredManifest>>, Error> {
         let Some(cache) = &self.shared.cache else {
             let asked = (repository.clone(), reference.clone());
-            return Ok(self.metadata().read(asked, manifests::find).await?.map(Arc::new));
+            let Some(found) = self.metadata().read(asked, manifests::find).await? else { return Ok(None) };
+            return self.promised(repository, Arc::new(found)).await;
         };
         let cached = cache.get(repository, reference);
         self.shared.telemetry.cache("manifests", cached.is_some());
-        if cached.is_some() {
-            return Ok(cached);
+        if let Some(found) = cached {
+            return self.promised(repository, found).await;
         }
         let stamp = cache.stamp(repository);
         let asked = (repository.clone(), reference.clone());
         let Some(found) = self.metadata().read(asked, manifests::find).await? else { return Ok(None) };
         let found = Arc::new(found);
         cache.keep(&stamp, repository, reference, &found);
-        Ok(Some(found))
+        self.promised(repository, found).await
+    }
+
+    /// Makes sure that a manifest which a client is told of does not go soon; none when it just went.
+    async fn promised(
+        &self,
+        repository: &RepositoryName,
+        found: Arc<StoredManifest>,
+    ) -> Result<Option<Arc<StoredManifest>>, Error> {
+        let kept = self.keep_longer(repository, Kind::Manifest, &found.digest, found.review_after).await?;
+        Ok(kept.then_some(found))
     }
 
     /// Keeps a manifest with its tags, all together or not at all.
@@ -67,8 +79,18 @@ impl<B: BlobStore> Registry<B> {
     pub async fn put_manifest(&self, pushed: PushedManifest, actor: &Actor) -> Result<(), Error> {
         let PushedManifest { repository, digest, tags, content, manifest, sparse, creation } = pushed;
         let (actor, now) = (actor.clone(), self.now());
-        let put =
-            PutManifest { name: repository, digest, tags, content, manifest, sparse, creation, actor, now };
+        let put = PutManifest {
+            name: repository,
+            digest,
+            tags,
+            content,
+            manifest,
+            sparse,
+            creation,
+            actor,
+            now,
+            delays: self.shared.delays,
+        };
         self.metadata().write(put, manifests::put).await
     }
 
@@ -82,13 +104,15 @@ impl<B: BlobStore> Registry<B> {
         reference: &Reference,
         actor: &Actor,
     ) -> Result<(), Error> {
-        let (name, actor, now) = (repository.clone(), actor.clone(), self.now());
+        let (name, actor, now, delays) = (repository.clone(), actor.clone(), self.now(), self.shared.delays);
         let deleted = match reference.clone() {
             Reference::Tag(tag) => {
-                self.metadata().write(DeleteTag { name, tag, actor, now }, tags::delete).await?
+                self.metadata().write(DeleteTag { name, tag, actor, now, delays }, tags::delete).await?
             }
             Reference::Digest(digest) => {
-                self.metadata().write(DeleteManifest { name, digest, actor, now }, manifests::delete).await?
+                self.metadata()
+                    .write(DeleteManifest { name, digest, actor, now, delays }, manifests::delete)
+                    .await?
             }
         };
         if deleted { Ok(()) } else { Err(Error::ManifestUnknown(reference.clone())) }

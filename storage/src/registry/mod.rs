@@ -3,9 +3,11 @@
 mod belonging;
 mod blobs;
 mod cache;
+mod collection;
 mod epoch;
 mod manifests;
 mod migration;
+pub(crate) mod pulls;
 mod sweep;
 mod uploads;
 
@@ -25,11 +27,13 @@ pub use uploads::{Chunk, UploadStatus};
 
 use crate::error::{Error, Fault};
 use crate::metadata::records::Records;
+use crate::metadata::reviews::Delays;
 use crate::metadata::uploads as session_rows;
 use crate::{
     BlobStore, BufferBudget, Change, Clock, Metadata, Observer, PostgresOptions, Telemetry, Timestamp,
 };
 use cache::ManifestCache;
+use pulls::{LastPull, Pulls};
 
 /// How much memory the buffers of all uploads may take before each new one is the smallest, in bytes.
 const UPLOAD_BUFFERS: usize = 8 << 20;
@@ -53,7 +57,7 @@ pub enum Sparse {
 }
 
 /// A manifest as it was pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct StoredManifest {
     /// The digest it is known by.
     pub digest: Digest,
@@ -61,6 +65,17 @@ pub struct StoredManifest {
     pub media_type: MediaType,
     /// The pushed bytes.
     pub content: Bytes,
+    /// When it may go, unless something comes to hold it; asked for by digest only.
+    pub(crate) review_after: Option<Timestamp>,
+    /// When it was last pulled.
+    pub(crate) last_pull: LastPull,
+}
+
+/// Of the same bytes, under the same digest and as the same type.
+impl PartialEq for StoredManifest {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.digest, &self.media_type, &self.content) == (&other.digest, &other.media_type, &other.content)
+    }
 }
 
 /// A manifest that names another as its subject.
@@ -101,6 +116,8 @@ pub struct RegistryOptions {
     pub audit_keep: Duration,
     /// How many of the audit's records are kept.
     pub audit_most: u64,
+    /// How long what nobody needs is kept.
+    pub delays: Delays,
     /// How much memory the manifest cache of SQLite may take, in bytes.
     pub manifest_cache_bytes: u64,
     /// The present moment.
@@ -124,9 +141,11 @@ struct Shared<B> {
     clock: Clock,
     telemetry: Arc<dyn Telemetry>,
     uploads_expire_after: Duration,
+    delays: Delays,
     audit_keep: Duration,
     audit_most: u64,
     upload_buffers: BufferBudget,
+    pulls: Pulls,
 }
 
 impl<B> Clone for Registry<B> {
@@ -148,14 +167,7 @@ impl<B: BlobStore> Registry<B> {
     /// # Errors
     /// When the database can't be opened.
     pub async fn open_sqlite(database: &Path, blobs: B, options: RegistryOptions) -> Result<Self, Error> {
-        let cache = Arc::new(ManifestCache::new(options.manifest_cache_bytes));
-        let observer = {
-            let (cache, next) = (Arc::clone(&cache), Arc::clone(&options.observer));
-            Arc::new(move |changes: &[Change]| {
-                cache.forget(changes);
-                next(changes);
-            })
-        };
+        let (cache, observer) = cache_and_observer(&options);
         let metadata = Metadata::open_sqlite(database, observer, Arc::clone(&options.telemetry))?;
         metadata.write((), session_rows::free_all).await?;
         Ok(Self::new(metadata, blobs, Some(cache), options))
@@ -176,6 +188,24 @@ impl<B: BlobStore> Registry<B> {
         Ok(Self::new(metadata, blobs, None, options))
     }
 
+    /// Opens the registry of the next process of a simulation on the database that the one before
+    /// had; gives it with that database.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    #[cfg(feature = "testing")]
+    pub fn open_inline(
+        database: &Metadata,
+        scheduler: Arc<crate::testing::simulation::Scheduler>,
+        blobs: B,
+        options: RegistryOptions,
+    ) -> Result<(Self, Metadata), Error> {
+        let (cache, observer) = cache_and_observer(&options);
+        let metadata = database.reopen_inline(observer, scheduler)?;
+        metadata.look("UPDATE uploads SET writer = NULL, writer_until = 0 WHERE writer IS NOT NULL")?;
+        Ok((Self::new(metadata.clone(), blobs, Some(cache), options), metadata))
+    }
+
     fn new(
         metadata: Metadata,
         blobs: B,
@@ -190,16 +220,18 @@ impl<B: BlobStore> Registry<B> {
                 clock: options.clock,
                 telemetry: options.telemetry,
                 uploads_expire_after: options.uploads_expire_after,
+                delays: options.delays,
                 audit_keep: options.audit_keep,
                 audit_most: options.audit_most,
                 upload_buffers: BufferBudget::new(UPLOAD_BUFFERS),
+                pulls: Pulls::default(),
             }),
         }
     }
 
     /// The records beside the images: identities, keys, facts about the store.
     pub fn records(&self) -> Records {
-        Records::new(self.shared.metadata.clone())
+        Records::new(self.shared.metadata.clone(), self.shared.delays)
     }
 
     /// Whether the store answers.
@@ -223,6 +255,17 @@ impl<B: BlobStore> Registry<B> {
     pub(crate) fn blob_store(&self) -> &B {
         &self.shared.blobs
     }
+}
+
+/// A cache of manifests, and an observer that keeps it true.
+fn cache_and_observer(options: &RegistryOptions) -> (Arc<ManifestCache>, Observer) {
+    let cache = Arc::new(ManifestCache::new(options.manifest_cache_bytes));
+    let (own, next) = (Arc::clone(&cache), Arc::clone(&options.observer));
+    let observer = Arc::new(move |changes: &[Change]| {
+        own.forget(changes);
+        next(changes);
+    });
+    (cache, observer)
 }
 
 /// A fault that says only why.

@@ -22,6 +22,14 @@ pub struct Swept {
     pub expired_uploads: u64,
     /// Places in the blob store that were cleared.
     pub removed: u64,
+    /// Manifests that nothing held any more.
+    pub manifests: u64,
+    /// Blobs that no repository holds any more.
+    pub blobs: u64,
+    /// Bytes of those blobs, which go as soon as nobody can be reading them.
+    pub bytes: u64,
+    /// Removed repositories of which nothing is left.
+    pub repositories: u64,
     /// Records of the audit that were too old or too many.
     pub audit_records: u64,
 }
@@ -48,6 +56,9 @@ impl<B: BlobStore> Registry<B> {
                 break;
             }
         }
+        let freed = self.collect().await?;
+        (swept.manifests, swept.blobs) = (freed.manifests, freed.blobs);
+        (swept.bytes, swept.repositories) = (freed.bytes, freed.repositories);
         loop {
             let due = self.metadata().write((now, STEP), condemned::take_due).await?;
             let mut gone = Vec::with_capacity(due.len());

@@ -468,6 +468,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             creation,
             actor,
             now: self.registry.now(),
+            kept_until: self.registry.now().after(self.registry.shared.delays.unreferenced),
         };
         match self.registry.metadata().write(finish, uploads::finish).await {
             Ok(()) => Ok(()),

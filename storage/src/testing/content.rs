@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::TestClock;
 use crate::{
-    Actor, BlobInfo, BlobStore, ByteRange, Chunk, Creation, Error, NoTelemetry, PushedManifest, Registry,
-    RegistryOptions, Row, Sparse, Tx, UploadId, UploadStatus, Value,
+    Actor, BlobInfo, BlobStore, ByteRange, Chunk, Creation, Delays, Error, NoTelemetry, PushedManifest,
+    Registry, RegistryOptions, Row, Sparse, Tx, UploadId, UploadStatus, Value,
 };
 
 /// The content of a config that says nothing.
@@ -43,6 +43,10 @@ pub fn digest_of(bytes: &[u8]) -> Digest {
 pub fn options(clock: &TestClock) -> RegistryOptions {
     RegistryOptions {
         uploads_expire_after: Duration::from_secs(3600),
+        delays: Delays {
+            unreferenced: Duration::from_secs(24 * 3600),
+            untagged: Some(Duration::from_secs(30 * 24 * 3600)),
+        },
         audit_keep: Duration::from_secs(90 * 24 * 3600),
         audit_most: 1_000_000,
         manifest_cache_bytes: 1 << 20,

@@ -1,4 +1,4 @@
-//! A blob store that fails where it is told to.
+//! A blob store that fails, or never answers, where it is told to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use berth_oci::Digest;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::{BlobStore, ByteRange, ByteStream, Fault, Found, Location, SignedUrl, Staged};
 
@@ -46,6 +47,10 @@ pub enum Outcome {
     FailBefore,
     /// It is done, but whoever asked is told that it failed.
     FailAfter,
+    /// It never ends, and nothing is done.
+    HangBefore,
+    /// It is done, but whoever asked never hears of it.
+    HangAfter,
 }
 
 type Script = Box<dyn FnMut(Call) -> Outcome + Send>;
@@ -56,17 +61,29 @@ type Script = Box<dyn FnMut(Call) -> Outcome + Send>;
 pub struct FaultyBlobStore<B> {
     inner: B,
     script: Arc<Mutex<Script>>,
+    hanging: Arc<Notify>,
 }
 
 impl<B: BlobStore> FaultyBlobStore<B> {
     /// The store `inner`, for now without a fault.
     pub fn new(inner: B) -> Self {
-        Self { inner, script: Arc::new(Mutex::new(Box::new(|_| Outcome::Pass))) }
+        let script: Script = Box::new(|_| Outcome::Pass);
+        Self { inner, script: Arc::new(Mutex::new(script)), hanging: Arc::default() }
     }
 
     /// From now on `script` decides; it is asked once for each call, in order.
     pub fn follow(&self, script: impl FnMut(Call) -> Outcome + Send + 'static) {
         *self.script.lock() = Box::new(script);
+    }
+
+    /// Returns once a call hangs; each is told of once.
+    pub async fn hangs(&self) {
+        self.hanging.notified().await;
+    }
+
+    async fn hang<T>(&self) -> T {
+        self.hanging.notify_one();
+        std::future::pending().await
     }
 
     async fn decided<T>(
@@ -81,6 +98,11 @@ impl<B: BlobStore> FaultyBlobStore<B> {
             Outcome::FailAfter => {
                 work.await?;
                 Err(scripted(call, "after it was done"))
+            }
+            Outcome::HangBefore => self.hang().await,
+            Outcome::HangAfter => {
+                work.await?;
+                self.hang().await
             }
         }
     }

@@ -7,6 +7,7 @@ mod clock;
 mod content;
 mod faulty;
 pub mod metadata;
+pub mod simulation;
 
 pub use clock::TestClock;
 pub use content::{
@@ -61,6 +62,7 @@ mod tests {
         for clauses in [
             include_str!("metadata/audit.rs"),
             include_str!("metadata/blobs.rs"),
+            include_str!("metadata/collection.rs"),
             include_str!("metadata/listings.rs"),
             include_str!("metadata/manifests.rs"),
             include_str!("metadata/policies.rs"),

@@ -4,11 +4,13 @@
 mod memory;
 mod requests;
 mod server;
+mod slow_lines;
 mod starts;
 mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use berth_storage::{
     Addressing, BufferBudget, Checksums, NoTelemetry, PartSizes, S3BlobStore, S3Credentials, S3Options,
@@ -33,6 +35,7 @@ fn options(endpoint: String, spool: &Path) -> S3Options {
         parts: PartSizes::Growing,
         spool: spool.to_owned(),
         spool_capacity: 64 << 20,
+        silence: Duration::from_secs(60),
     }
 }
 

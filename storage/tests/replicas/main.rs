@@ -375,7 +375,7 @@ async fn a_lease_is_one_holders_until_it_runs_out_or_is_given_back() {
     let fleet = Fleet::of(2).await;
     let now = fleet.clock.now();
     let lease = |holder: &str| Lease {
-        name: "test",
+        name: "test".into(),
         holder: holder.to_owned(),
         shown: format!("machine {holder}"),
         lasts: Duration::from_secs(30),
@@ -388,8 +388,8 @@ async fn a_lease_is_one_holders_until_it_runs_out_or_is_given_back() {
     assert_eq!(other.lease(lease("b"), later).await.unwrap(), Leased::To("machine a".to_owned()));
     let over = now.after(Duration::from_secs(50));
     assert_eq!(other.lease(lease("b"), over).await.unwrap(), Leased::Yes);
-    one.give_back("test", "a".to_owned()).await.unwrap();
+    one.give_back("test".into(), "a".to_owned()).await.unwrap();
     assert_eq!(one.lease(lease("a"), over).await.unwrap(), Leased::To("machine b".to_owned()));
-    other.give_back("test", "b".to_owned()).await.unwrap();
+    other.give_back("test".into(), "b".to_owned()).await.unwrap();
     assert_eq!(one.lease(lease("a"), over).await.unwrap(), Leased::Yes);
 }

@@ -108,6 +108,17 @@ impl Remote {
         answer.json().await.map_err(|error| Failure::new(tried, self.connection.describe(&error)))
     }
 
+    /// Sends a text as it is and reads the answer.
+    pub(super) async fn ask_with_text<T: DeserializeOwned>(
+        &self,
+        tried: &str,
+        path: &str,
+        text: String,
+    ) -> Result<T, Failure> {
+        let answer = self.send(tried, self.request(tried, Method::POST, path)?.body(text)).await?;
+        answer.json().await.map_err(|error| Failure::new(tried, self.connection.describe(&error)))
+    }
+
     /// Sends a text as it is.
     pub(super) async fn put_text(&self, tried: &str, path: &str, text: String) -> Result<(), Failure> {
         self.send(tried, self.request(tried, Method::PUT, path)?.body(text)).await?;

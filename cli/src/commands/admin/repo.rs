@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use berth_oci::{RepositoryName, TagPattern};
-use berth_server::{Directory, Images, NewRepository, Repository, TagMutability};
+use berth_server::{Directory, Images, NewRepository, Repository, TagMutability, Usage, parse_keep_untagged};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::json;
 
-use super::{FormatArgs, Target, policy, table};
+use super::{Format, FormatArgs, Target, policy, retention, table, undelete};
 use crate::failure::Failure;
 use crate::output;
+use crate::units;
 
 /// Repositories and who may use them
 #[derive(Debug, Args)]
@@ -50,6 +51,31 @@ enum Command {
         name: RepositoryName,
         #[command(subcommand)]
         command: PolicyCommand,
+    },
+    /// Bring back what was deleted and is not collected yet
+    #[command(after_help = "Examples:
+  berth admin repo undelete team-a/app --list     # what could be brought back
+  berth admin repo undelete team-a/app v1.2       # a tag, or a manifest by its digest
+  berth admin repo undelete team-a/app            # the whole repository, once removed")]
+    Undelete(undelete::UndeleteArgs),
+    /// What a tag pointed at, the newest first
+    #[command(after_help = "Example:\n  berth admin repo history team-a/app prod")]
+    History(undelete::HistoryArgs),
+    /// How many bytes repositories hold, alone and together with others
+    #[command(after_help = "Example:\n  berth admin repo usage")]
+    Usage(FormatArgs),
+    /// Rules by which images expire
+    #[command(after_help = "Examples:
+  berth admin repo retention team-a/app preview rules.json
+  berth admin repo retention team-a/app put rules.json
+  berth admin repo retention team-a/ show     # the rules for all repositories that begin so")]
+    Retention(retention::RetentionArgs),
+    /// Say how long images are kept that have no tag
+    #[command(after_help = "Example:\n  berth admin repo untagged team-a/app 14d")]
+    Untagged {
+        name: RepositoryName,
+        /// A time such as 14d; 'never' goes; 'default' is as the server is configured
+        keep: String,
     },
     /// Let everyone pull from a repository, also without a login
     #[command(after_help = "Example:\n  berth admin repo public team-a/app")]
@@ -92,7 +118,7 @@ enum PolicyCommand {
 }
 
 /// A repository's path in the management API, where a name is one segment.
-fn path(name: &RepositoryName) -> String {
+pub(super) fn path(name: &RepositoryName) -> String {
     format!("/repositories/{}", name.as_str().replace('/', "%2F"))
 }
 
@@ -131,6 +157,11 @@ impl RepoArgs {
                 }
             }
             Command::Policy { name, command } => command.run(target, name).await,
+            Command::Undelete(args) => args.run(target).await,
+            Command::History(args) => args.run(target).await,
+            Command::Usage(format) => print_usage(target, *format).await,
+            Command::Retention(args) => args.run(target).await,
+            Command::Untagged { name, keep } => keep_untagged(target, name, keep).await,
             Command::Public { name, off: false } => publish(target, name).await,
             Command::Public { name, off: true } => unpublish(target, name).await,
         }
@@ -148,6 +179,30 @@ fn print(format: FormatArgs, repositories: &[Repository]) -> Result<(), Failure>
         let description = repository.description.clone().unwrap_or_default();
         [repository.name.clone(), repository.images.to_string(), tags, policy.to_owned(), description]
     })
+}
+
+async fn print_usage(target: &Target, FormatArgs { format }: FormatArgs) -> Result<(), Failure> {
+    let tried = "asking how much repositories hold";
+    let usage = match target {
+        Target::Remote(remote) => remote.get::<Usage>(tried, "/gc/usage").await?,
+        Target::Offline(offline) => {
+            let usage = offline.directory().usage().await;
+            usage.map_err(|error| Failure::new(tried, error))?
+        }
+    };
+    if format != Format::Table {
+        return table::print_one(&usage);
+    }
+    let row = |name: &str, blobs: u64, sizes: [Option<u64>; 3]| {
+        let [all, shared, own] = sizes.map(|size| size.map_or_else(|| "-".to_owned(), units::size));
+        [name.to_owned(), blobs.to_string(), all, shared, own]
+    };
+    let rows = usage
+        .repositories
+        .iter()
+        .map(|one| row(&one.name, one.blobs, [Some(one.bytes), Some(one.shared), Some(one.own)]));
+    let rows = rows.chain([row("in all", usage.blobs, [Some(usage.bytes), None, None])]).collect();
+    table::Columns::new(["REPOSITORY", "BLOBS", "SIZE", "SHARED", "OWN"]).print(rows).map(drop)
 }
 
 impl CreateArgs {
@@ -216,6 +271,21 @@ impl PolicyCommand {
                     }
                 }
             }
+        }
+    }
+}
+
+async fn keep_untagged(target: &Target, name: &RepositoryName, keep: &str) -> Result<(), Failure> {
+    let tried = format!("setting how long {name} keeps untagged images");
+    match target {
+        Target::Remote(remote) => {
+            let (path, body) = (format!("{}/untagged", path(name)), json!({"keep": keep}));
+            remote.tell(&tried, Method::PUT, &path, Some(&body)).await
+        }
+        Target::Offline(offline) => {
+            let keep = parse_keep_untagged(keep).map_err(|error| Failure::new(&tried, error))?;
+            let kept = offline.directory().keep_untagged(name, keep, offline.actor()).await;
+            kept.map_err(|error| Failure::new(&tried, error))
         }
     }
 }

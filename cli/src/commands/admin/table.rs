@@ -53,6 +53,14 @@ impl<const N: usize> Columns<N> {
     }
 }
 
+/// A moment (RFC 3339) without what is shorter than a second.
+pub(super) fn to_the_second(moment: &str) -> String {
+    match moment.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => moment.to_owned(),
+    }
+}
+
 /// Prints one record as a JSON document.
 pub(super) fn print_one(item: &impl Serialize) -> Result<(), Failure> {
     output::result(json(item)?)

@@ -11,7 +11,7 @@ use aws_sdk_s3::config::interceptors::InterceptorContext;
 use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_s3::config::{
     Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-    SharedCredentialsProvider, SharedHttpClient,
+    SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -27,18 +27,18 @@ use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
+use super::clock::ServersClock;
 use super::failure::S3Error;
 use super::options::{Addressing, Checksums, Encryption, S3Options};
+use super::silence;
 
 /// How often something is tried that failed on the server's side, the first time included.
 const ATTEMPTS: u32 = 6;
 /// The first wait before that, on the average; each is twice the one before.
 const BACKOFF: Duration = Duration::from_millis(250);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// The longest wait for the first byte of an answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// Doesn't ask a server again that answered nothing for so long: nobody waits for minutes.
+/// Doesn't ask a server again that was silent for so long: nobody waits for minutes.
 #[derive(Debug)]
 struct SilenceIsFinal;
 
@@ -66,6 +66,7 @@ pub(super) struct Bucket {
     name: String,
     encryption: Option<Encryption>,
     checksums: Checksums,
+    pub(super) servers_clock: ServersClock,
 }
 
 /// A part that S3 has.
@@ -92,7 +93,9 @@ impl Bucket {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .build_https();
+        let http = silence::Impatient::around(http, options.silence);
         let credentials = credentials(options, &http).await;
+        let servers_clock = ServersClock::default();
         let config = |endpoint: Option<&str>| {
             let mut config = Builder::new()
                 .behavior_version(BehaviorVersion::latest())
@@ -103,10 +106,16 @@ impl Bucket {
                     RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(BACKOFF),
                 )
                 .retry_classifier(SilenceIsFinal)
+                .interceptor(servers_clock.clone())
                 .timeout_config(
-                    TimeoutConfig::builder()
-                        .connect_timeout(CONNECT_WITHIN)
-                        .read_timeout(ANSWER_WITHIN)
+                    // The SDK's own limit on an answer counts from the beginning of the request.
+                    TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).disable_read_timeout().build(),
+                )
+                .stalled_stream_protection(
+                    // Of what is sent, `silence` takes care; this is for what is received.
+                    StalledStreamProtectionConfig::enabled()
+                        .upload_enabled(false)
+                        .grace_period(options.silence)
                         .build(),
                 )
                 // What works with every server; where checksums are wanted, they are given.
@@ -123,6 +132,7 @@ impl Bucket {
             name: options.bucket.clone(),
             encryption: options.encryption.clone(),
             checksums: options.checksums,
+            servers_clock,
         }
     }
 

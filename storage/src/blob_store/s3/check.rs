@@ -17,6 +17,12 @@ impl S3BlobStore {
         let shared = &self.shared;
         let key = shared.keys.trial(&Uuid::new_v4().simple().to_string());
         let tried = shared.try_out(&key).await;
+        if let Some(apart) = shared.bucket.servers_clock.too_far() {
+            return Err(Fault::because(
+                format!("signing for {}", shared.options),
+                format!("{apart}; set it"),
+            ));
+        }
         tried.map_err(|(operation, error)| {
             let doing = format!("{operation} {}", shared.options);
             match shared.remedy(&error) {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::error::Fault;
 
@@ -31,6 +31,11 @@ impl S3Error {
         self.status == Some(404) && self.code.as_deref() != Some("NoSuchBucket")
     }
 
+    /// Whether the object ends before the range that was asked for.
+    pub(super) fn is_beyond_the_end(&self) -> bool {
+        self.status == Some(416)
+    }
+
     /// Whether the server doesn't know this operation.
     pub(super) fn is_not_implemented(&self) -> bool {
         self.status == Some(501)
@@ -55,7 +60,7 @@ where
         let message = match (&code, error.message()) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             (Some(code), None) => code.clone(),
-            (None, _) => DisplayErrorContext(&error).to_string(),
+            (None, _) => chain(&error),
         };
         let message = match (status, header("x-amz-request-id")) {
             (Some(status), Some(request)) => format!("S3 answered {status}, {message} (request {request})"),
@@ -73,6 +78,12 @@ impl fmt::Display for S3Error {
 }
 
 impl std::error::Error for S3Error {}
+
+/// An error and all that it came from.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
 
 /// Nothing where something may be missing.
 pub(super) fn unless_missing<T>(

@@ -6,6 +6,7 @@
 
 mod bucket;
 mod check;
+mod clock;
 mod failure;
 mod keys;
 mod list;
@@ -13,6 +14,7 @@ mod options;
 mod parts;
 mod read;
 mod segment;
+mod silence;
 mod spool;
 mod upload;
 
@@ -47,7 +49,7 @@ const SMALL: u64 = 8 << 20;
 /// How many KiB all requests together may send from memory.
 const PUT_MEMORY: usize = 16 << 10;
 /// How many parts are sent at once.
-const SENDS: usize = 16;
+const SENDS: usize = 10;
 
 /// Blobs as objects of one bucket; cheap to clone.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -34,6 +35,8 @@ pub struct S3Options {
     pub spool: PathBuf,
     /// How many bytes may wait there.
     pub spool_capacity: u64,
+    /// How long a request waits while nothing moves, in either direction.
+    pub silence: Duration,
 }
 
 /// Where the bucket's name stands in URLs.

@@ -15,6 +15,8 @@ use crate::error::{Fault, OrFault};
 /// How often one answer may break off before its reader is told.
 const RESUMES: u32 = 3;
 
+const SHORTER: &str = "the object is shorter than its blob";
+
 struct Reading {
     shared: Arc<Shared>,
     key: String,
@@ -36,7 +38,10 @@ pub(super) async fn read(
         let there = unless_missing(shared.bucket.size(&key).await, doing)?;
         return Ok(there.map(|_| stream::empty().boxed()));
     }
-    let answer = shared.bucket.get(&key, range.first, range.end).await;
+    let answer = match shared.bucket.get(&key, range.first, range.end).await {
+        Err(error) if error.is_beyond_the_end() => return Err(Fault::cut_short(doing(), SHORTER)),
+        answer => answer,
+    };
     let Some(answer) = unless_missing(answer, doing)? else { return Ok(None) };
     let body = answer.body;
     let ByteRange { first: next, end } = range;
@@ -72,7 +77,7 @@ impl Reading {
                     return Ok(bytes);
                 }
                 Ok(None) => {
-                    return Err(Fault::because(self.doing(), "the object is shorter than its blob"));
+                    return Err(Fault::cut_short(self.doing(), SHORTER));
                 }
                 Err(error) if self.resumes < RESUMES => {
                     self.resumes += 1;

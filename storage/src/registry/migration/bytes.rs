@@ -116,13 +116,20 @@ impl<B: BlobStore> Registry<B> {
         target.metadata().write(begin, uploads::begin).await?;
         target.metadata().write((id, blob.digest.clone()), sealing).await?;
         let mut hasher = Hasher::new(blob.digest.algorithm());
-        let mut read = 0;
+        let mut read = 0u64;
+        // Of one that turns out to be damaged, the session goes with the next sweep.
         while read < blob.size {
             let (mut batch, mut size) = (Vec::new(), 0);
             while size < BATCH
                 && let Some(piece) = bytes.next().await
             {
-                let piece = piece?;
+                let piece = match piece {
+                    Err(fault) if fault.is_cut_short() => {
+                        let there = read + size as u64;
+                        return Ok(Copied::Damaged(format!("{there} bytes are there of {}", blob.size)));
+                    }
+                    piece => piece?,
+                };
                 size += piece.len();
                 batch.push(piece);
             }
@@ -140,7 +147,6 @@ impl<B: BlobStore> Registry<B> {
         }
         let actual = hasher.finish();
         if actual != blob.digest {
-            // Its session goes with the next sweep.
             return Ok(Copied::Damaged(format!("its bytes are {actual}")));
         }
         let location = target.shared.blobs.seal(&staged, &blob.digest).await?;

@@ -39,7 +39,7 @@ pub struct Progress {
 pub struct Migrated {
     /// What is in the target now.
     pub progress: Progress,
-    /// Blobs whose bytes are missing or wrong in the source, and how. If there are any, the target
+    /// Blobs whose bytes are missing, cut short or wrong in the source, and how. If there are any, the target
     /// is not complete and still marked.
     pub damaged: Vec<(Digest, String)>,
 }

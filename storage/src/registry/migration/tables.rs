@@ -41,7 +41,8 @@ static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
         table(
             "repositories",
             Texts(1),
-            "id, name, created_at, created_by, deleted_at, policy, description, tag_mutability, tag_exclusions",
+            "id, name, created_at, created_by, deleted_at, policy, description, tag_mutability, tag_exclusions, \
+             untagged_after",
             "1 = 1",
         ),
         table("repository_blobs", Texts(2), "repository_id, digest, created_at", "1 = 1"),
@@ -63,6 +64,10 @@ static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
             clear: "UPDATE manifests SET subject_ref = NULL WHERE subject_ref IS NOT NULL".to_owned(),
             ..table("manifests", Texts(2), "repository_id, digest, subject_ref", "subject_ref IS NOT NULL")
         },
+        Table {
+            start: vec![Value::from(""), Value::from(-1i64), Value::from("")],
+            ..table("reviews", Texts(3), "repository_id, kind, digest, cause, review_after", "1 = 1")
+        },
         table("tags", Texts(2), "repository_id, name, digest, updated_at", "1 = 1"),
         table("tag_history", Number("id"), "repository_id, name, digest, changed_at, changed_by", "1 = 1"),
         table("manifest_blobs", Texts(3), "repository_id, manifest, wanted, blob", "1 = 1"),
@@ -73,6 +78,7 @@ static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
             "id, name, password, created_at, disabled_at, credentials_changed_at",
             "1 = 1",
         ),
+        table("retention", Texts(1), "scope, document", "1 = 1"),
         table("policies", Texts(1), "name, document, created_at, updated_at", "1 = 1"),
         table("attachments", Texts(3), "identity_id, policy, prefix", "1 = 1"),
         table("user_groups", Texts(1), "name, created_at", "1 = 1"),

@@ -6,10 +6,12 @@
 
 pub mod audit;
 pub mod blobs;
+pub mod collection;
 pub mod listings;
 pub mod manifests;
 pub mod policies;
 pub mod records;
+pub mod retention;
 pub mod settings;
 pub mod units;
 pub mod uploads;
@@ -171,7 +173,7 @@ macro_rules! metadata_suite {
             a_subject_that_comes_later_is_linked
             a_foreign_layer_may_be_absent
             a_layer_that_is_named_twice_is_one_edge
-            pushing_the_same_again_changes_nothing
+            pushing_the_same_again_changes_only_when_it_was_pushed
             a_manifest_pushed_again_as_another_type_is_so_under_every_tag
             a_moved_tag_names_the_new_manifest_and_leaves_the_old
             every_move_of_a_tag_is_written_down
@@ -181,6 +183,46 @@ macro_rules! metadata_suite {
             a_deleted_manifest_leaves_its_row_and_its_edges
             a_deleted_manifest_comes_back_when_it_is_pushed_again
             deleting_what_is_not_there_says_so
+        }
+        $crate::stamp_clauses! { $make, metadata::retention:
+            rules_are_kept_by_scope_and_go_with_their_repository
+            images_are_listed_from_the_last_push_on_without_children_and_referrers
+            an_expired_tag_leaves_its_siblings
+            an_image_whose_last_tag_expired_goes_and_can_come_back
+            an_image_that_was_pushed_again_does_not_expire
+            a_child_of_an_index_outlives_its_own_tag
+            a_repository_may_keep_untagged_images_as_long_as_it_likes
+            pulls_are_written_down_together
+        }
+        $crate::stamp_clauses! { $make, metadata::collection:
+            a_blob_that_nothing_names_goes_a_day_after_its_push
+            the_bytes_of_a_collected_blob_stay_for_those_who_are_reading_them
+            a_blob_that_a_client_counts_on_is_kept_a_day_more
+            asking_early_writes_nothing
+            what_a_tag_leads_to_stays_for_ever
+            a_deleted_image_goes_after_a_day_with_all_that_only_it_needs
+            a_blob_of_two_repositories_loses_its_bytes_with_the_second
+            an_untagged_image_goes_after_thirty_days_and_its_blobs_a_day_later
+            a_moved_tag_leaves_an_untagged_image_for_thirty_days
+            an_untagged_image_that_is_asked_for_or_pushed_again_stays_longer
+            an_image_that_was_tagged_again_in_time_stays
+            untagged_images_stay_for_ever_where_that_is_said
+            the_children_of_a_deleted_index_go_with_it_unless_something_else_holds_them
+            a_child_that_is_asked_for_outlives_its_index_by_a_day
+            referrers_go_with_their_subject_unless_they_have_a_tag
+            a_referrer_whose_subject_never_came_is_an_untagged_manifest
+            a_mounted_blob_has_a_day_of_its_own
+            a_blob_that_was_deleted_loses_its_bytes_when_no_repository_holds_it
+            a_removed_repository_goes_after_a_day_and_a_new_one_of_its_name_stays
+            an_image_that_was_deleted_and_pushed_again_stays_whole
+            what_is_not_due_is_not_looked_at
+            what_is_forecast_is_what_goes
+            what_repositories_hold_is_told_alone_and_together
+            a_deleted_manifest_comes_back_with_the_tags_that_went_with_it
+            a_deleted_tag_comes_back_to_what_it_named_last
+            what_is_collected_comes_back_no_more
+            a_removed_repository_comes_back_whole_or_not_at_all
+            the_history_of_a_tag_says_what_it_named_and_since_when
         }
         $crate::stamp_clauses! { $make, metadata::listings:
             tags_are_listed_in_ascii_order

@@ -1,0 +1,66 @@
+//! Says in the database, as long as this server runs, that it does: servers that share it may be on any
+//! machine, and nobody moves their store away under them.
+
+use std::fs;
+use std::time::Duration;
+
+use berth_storage::{Clock, DataFolder, Fault, Lease, Records};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::state::App;
+
+/// What the names of these leases begin with.
+const PREFIX: &str = "server ";
+const RENEWED_EVERY: Duration = Duration::from_secs(20);
+/// How long a server that was killed is taken for one that runs.
+const LASTS: Duration = Duration::from_secs(60);
+
+/// How people know the server with this data folder.
+pub(crate) fn name(folder: &DataFolder) -> String {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}, {}", host.trim(), folder.path("").display())
+}
+
+/// Says so, again and again, until the server stops.
+pub(crate) async fn keep(app: App, shown: String, mut stopped: watch::Receiver<()>) {
+    let records = app.registry.records();
+    let holder = Uuid::new_v4().to_string();
+    let lease = Lease { name: format!("{PREFIX}{holder}").into(), shown, holder, lasts: LASTS };
+    if let Err(error) = records.forget_leases(app.registry.now()).await {
+        warn!(%error, "leases that ran out stay for now");
+    }
+    let mut tick = interval(RENEWED_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            _ = stopped.changed() => break,
+        }
+        if let Err(error) = records.lease(lease.clone(), app.registry.now()).await {
+            warn!(%error, "the database does not hear that this server runs; trying again");
+        }
+    }
+    if let Err(error) = records.give_back(lease.name, lease.holder).await {
+        warn!(%error, "the database takes this server for running for a while");
+    }
+}
+
+/// Refuses a store on which servers run.
+///
+/// # Errors
+/// One sentence that names them, a fault when the database can't be asked.
+pub(crate) async fn refuse_running(records: &Records, clock: &Clock) -> Result<(), Error> {
+    let servers = records.holders(PREFIX, clock()).await?;
+    if servers.is_empty() {
+        return Ok(());
+    }
+    let why = format!(
+        "a server still runs on it ({}); stop it first (one that was killed counts for a minute)",
+        servers.join("; ")
+    );
+    Err(Fault::because("opening the store that is moved", why).into())
+}

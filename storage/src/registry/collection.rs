@@ -1,0 +1,55 @@
+//! Collection: what may have died is looked at when its time has come, while everybody works.
+
+use berth_oci::{Digest, RepositoryName};
+use tracing::warn;
+
+use super::Registry;
+use crate::error::Error;
+use crate::metadata::collect::{self, Freed, Look};
+use crate::metadata::reviews::{self, Keep, Kind};
+use crate::{BlobStore, Timestamp};
+
+/// How many reviews are taken at a time.
+const STEP: u64 = 100;
+
+impl<B: BlobStore> Registry<B> {
+    /// Looks at all that is due. One thing that can't be looked at is tried again some minutes later
+    /// and never stops the others; of several processes each takes what the others leave.
+    pub(super) async fn collect(&self) -> Result<Freed, Error> {
+        let mut freed = Freed::default();
+        loop {
+            let now = self.now();
+            let due = self.metadata().write((now, STEP), reviews::take_due).await?;
+            let taken = due.len() as u64;
+            for review in due {
+                let look = Look { review, delays: self.shared.delays, now };
+                match self.metadata().write(look, collect::look).await {
+                    Ok(more) => freed += more,
+                    Err(error) => {
+                        warn!(%error, "something may be needed no more, but could not be looked at; trying again later");
+                    }
+                }
+            }
+            if taken == 0 {
+                return Ok(freed);
+            }
+        }
+    }
+
+    /// Puts off when something may go, if less than half of the time is left that a client who was
+    /// just told of it may count on; whether it is still there.
+    pub(super) async fn keep_longer(
+        &self,
+        name: &RepositoryName,
+        kind: Kind,
+        digest: &Digest,
+        review_after: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let (now, promised) = (self.now(), self.shared.delays.unreferenced);
+        if review_after.is_none_or(|review_after| review_after >= now.after(promised / 2)) {
+            return Ok(true);
+        }
+        let (name, digest, until) = (name.clone(), digest.clone(), now.after(promised));
+        self.metadata().write(Keep { name, kind, digest, until }, reviews::keep).await
+    }
+}
