@@ -109,13 +109,17 @@ pub(crate) fn wait(set: &libc::sigset_t) -> i32 {
     }
 }
 
-/// Blocks none and ignores none, as a command expects to be started: Rust's own start ignores SIGPIPE.
+/// Blocks none and ignores none, as a command expects to be started: Rust's own start ignores SIGPIPE, and
+/// whoever started Berth may ignore more (nohup), which a shell could then never trap.
 pub(crate) fn as_in_a_new_process() {
     let none = empty();
     #[expect(unsafe_code, reason = "signal masks have no safe form")]
     // SAFETY: `none` is initialised; only default handlers are set.
     unsafe {
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        for signal in 1..=libc::SIGRTMAX() {
+            // Those that can't be handled are refused, and have no other way.
+            libc::signal(signal, libc::SIG_DFL);
+        }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
 }

@@ -24,9 +24,13 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a fraction of a size is as exact as its digits, and the cast saturates"
+        reason = "a fraction of a size is as exact as its digits, and what is too large is left out"
     )]
-    number.map(|number| (number * factor as f64) as u64).ok_or_else(wrong)
+    number
+        .map(|number| number * factor as f64)
+        .filter(|number| *number < u64::MAX as f64)
+        .map(|number| number as u64)
+        .ok_or_else(wrong)
 }
 
 /// Billionths of a processor, from `1.5`.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use conformance_tests::{Program, binary};
+
 use crate::machine::{IMAGE, Machine};
 
 #[test]
@@ -49,11 +51,27 @@ fn a_container_that_ignores_its_signal_is_killed_when_its_time_is_over() {
 fn signals_reach_the_command() {
     let machine = Machine::new();
     let run = format!("run -d --network none --name web {IMAGE} sh -c");
-    machine.call(&run).arg("trap 'echo heard; exit 9' HUP; while true; do sleep 0.1; done").succeeds();
+    let script = "trap 'echo heard; exit 9' HUP; echo ready; while true; do sleep 0.1; done";
+    machine.call(&run).arg(script).succeeds();
+    // Before it set its trap, the signal would be lost: it is the first process.
+    machine.until("logs web", |printed| printed.stdout == "ready\n");
     machine.call("kill -s HUP web").succeeds();
     assert_eq!(machine.call("wait web").succeeds().line(), "9");
-    assert_eq!(machine.call("logs web").succeeds().stdout, "heard\n");
+    assert_eq!(machine.call("logs web").succeeds().stdout, "ready\nheard\n");
     machine.call("kill web").fails().says("not running");
+}
+
+#[test]
+fn what_whoever_started_it_ignores_the_command_does_not() {
+    let machine = Machine::new();
+    // As nohup does. What is ignored from the start, a shell never traps.
+    let run = machine.at_home(Program::new("/usr/bin/env")).arg("--ignore-signal=HUP").arg(binary::berth());
+    let run = run.args(format!("run --rm --network none {IMAGE} grep SigIgn /proc/self/status").split(' '));
+    let ignored = run.succeeds();
+    let ignored =
+        u64::from_str_radix(ignored.line().trim_start_matches("SigIgn:").trim(), 16).expect("a mask");
+    // Signals 32 and 33 are the C library's own, which lets nobody change them.
+    assert_eq!(ignored & !(0b11 << 31), 0, "{ignored:#x}");
 }
 
 #[test]

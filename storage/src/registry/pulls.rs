@@ -1,5 +1,6 @@
 //! When manifests were last pulled: noted in memory at a pull, written down together now and then.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ impl LastPull {
     }
 }
 
-/// A pull that waits to be written down.
+/// A pull that is written down.
 #[derive(Debug, Clone)]
 pub(crate) struct Pull {
     pub(crate) repository: RepositoryName,
@@ -43,8 +44,9 @@ pub(crate) struct Pull {
     pub(crate) at: Timestamp,
 }
 
-/// Those that wait.
-pub(super) type Pulls = Mutex<Vec<Pull>>;
+/// The last pull of each manifest that waits to be written down. In order, so that processes which write
+/// at once take the rows in the same one.
+pub(super) type Pulls = Mutex<BTreeMap<(RepositoryName, Digest), Timestamp>>;
 
 impl<B: BlobStore> Registry<B> {
     /// Notes that a manifest was pulled.
@@ -55,8 +57,8 @@ impl<B: BlobStore> Registry<B> {
         }
         let mut pulls = self.shared.pulls.lock();
         if pulls.len() < WAITING {
-            let (repository, digest) = (repository.clone(), manifest.digest.clone());
-            pulls.push(Pull { repository, digest, at: now });
+            // Where manifests are looked up each time, each looks new until this is written down.
+            pulls.insert((repository.clone(), manifest.digest.clone()), now);
         }
     }
 
@@ -68,14 +70,17 @@ impl<B: BlobStore> Registry<B> {
         loop {
             let batch: Vec<Pull> = {
                 let mut pulls = self.shared.pulls.lock();
-                let left = pulls.len().saturating_sub(STEP);
-                pulls.split_off(left)
+                let first = std::iter::from_fn(|| pulls.pop_first()).take(STEP);
+                first.map(|((repository, digest), at)| Pull { repository, digest, at }).collect()
             };
             if batch.is_empty() {
                 return Ok(());
             }
             if let Err(error) = self.metadata().write(batch.clone(), manifests::pulled).await {
-                self.shared.pulls.lock().extend(batch);
+                let mut pulls = self.shared.pulls.lock();
+                for Pull { repository, digest, at } in batch {
+                    pulls.entry((repository, digest)).or_insert(at);
+                }
                 return Err(error);
             }
         }
