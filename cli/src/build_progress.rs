@@ -81,7 +81,7 @@ impl BuildProgress {
         match what {
             What::Began => output::note(format_args!("#{step} {name}")),
             What::Said(line, after) => {
-                output::note(format_args!("#{step} {:.3} {line}", after.as_secs_f64()))
+                output::note(format_args!("#{step} {:.3} {line}", after.as_secs_f64()));
             }
             What::Cached => output::note(format_args!("#{step} CACHED")),
             What::Done(took) => output::note(format_args!("#{step} DONE {}", seconds(took))),
@@ -97,7 +97,7 @@ impl BuildProgress {
         }
         let rule = "------";
         output::note(format_args!("{rule}\n > {}:", step.name));
-        step.output.iter().for_each(|line| output::note(line));
+        step.output.iter().for_each(output::note);
         output::note(format_args!("{rule}\n{}:{}", dockerfile.name, step.lines.first));
         let text = String::from_utf8_lossy(&dockerfile.text);
         let first = step.lines.first.saturating_sub(LINES_AROUND).max(1);

@@ -55,10 +55,8 @@ pub(super) fn check(step: &CommandStep) -> Result<(), Refusal> {
 
 /// Adds all that the outcome depends on, but the layers so far and what is mounted.
 pub(super) fn add_to(values: &mut Values, step: &CommandStep) {
-    for list in [&step.arguments] {
-        values.add(list.len().to_le_bytes());
-        list.iter().for_each(|word| values.add(word));
-    }
+    values.add(step.arguments.len().to_le_bytes());
+    step.arguments.iter().for_each(|word| values.add(word));
     if let Some(script) = &step.script {
         values.add(&script.path);
         values.add(&script.content);

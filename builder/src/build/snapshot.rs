@@ -29,7 +29,7 @@ pub(super) struct Layer {
 #[expect(dead_code, reason = "they are held, never looked at")]
 enum Kept {
     OfImage(Arc<LayersInUse>),
-    Made(MadeLayer),
+    Made(Box<MadeLayer>),
 }
 
 impl Snapshot {
@@ -63,7 +63,7 @@ impl Snapshot {
             descriptor: made.descriptor.clone(),
             diff_id: made.diff_id.clone(),
             folder: made.folder.clone(),
-            _kept: Kept::Made(made),
+            _kept: Kept::Made(Box::new(made)),
         });
     }
 

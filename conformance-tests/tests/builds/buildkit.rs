@@ -119,13 +119,13 @@ fn fill(workshop: &Workshop) {
     workshop.file("left/out", "").file("left/in", "").file(".dockerignore", "left\n!left/in\n**/*.md\n");
     workshop.mode("a.txt", 0o640).mode("sub/deep", 0o750).mode("b.txt", 0o755);
     let context = workshop.context();
-    std::fs::create_dir_all(context.join("links")).unwrap();
-    std::fs::create_dir_all(context.join("empty")).unwrap();
-    symlink("../a.txt", context.join("links/to-a")).unwrap();
-    symlink("/sub", context.join("links/to-sub")).unwrap();
-    symlink("nowhere", context.join("links/dangling")).unwrap();
-    std::fs::hard_link(context.join("a.txt"), context.join("links/hard")).unwrap();
-    std::fs::hard_link(context.join("a.txt"), context.join("links/harder")).unwrap();
+    std::fs::create_dir_all(context.join("links")).expect("making a folder");
+    std::fs::create_dir_all(context.join("empty")).expect("making a folder");
+    symlink("../a.txt", context.join("links/to-a")).expect("making a link");
+    symlink("/sub", context.join("links/to-sub")).expect("making a link");
+    symlink("nowhere", context.join("links/dangling")).expect("making a link");
+    std::fs::hard_link(context.join("a.txt"), context.join("links/hard")).expect("making a link");
+    std::fs::hard_link(context.join("a.txt"), context.join("links/harder")).expect("making a link");
     for name in ["in.tar", "in.tar.gz"] {
         let mut tar = tar::Builder::new(Vec::new());
         for (path, mode, kind) in
@@ -138,14 +138,14 @@ fn fill(workshop: &Workshop) {
             header.set_gid(4);
             header.set_mtime(1_000_000_000);
             header.set_size(0);
-            tar.append_data(&mut header, path, std::io::empty()).unwrap();
+            tar.append_data(&mut header, path, std::io::empty()).expect("writing a tar");
         }
-        let plain = tar.into_inner().unwrap();
+        let plain = tar.into_inner().expect("writing a tar");
         let packed = match name.ends_with(".gz") {
             true => {
                 let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-                std::io::Write::write_all(&mut gzip, &plain).unwrap();
-                gzip.finish().unwrap()
+                std::io::Write::write_all(&mut gzip, &plain).expect("compressing");
+                gzip.finish().expect("compressing")
             }
             false => plain,
         };
@@ -165,13 +165,13 @@ fn by_buildkit(builder: &BuildKit, workshop: &Workshop, digest: &str) -> Image {
 /// What is compared of a configuration.
 fn told(config: &Value) -> Value {
     let mut config = config.clone();
-    let fields = config.as_object_mut().unwrap();
+    let fields = config.as_object_mut().expect("a configuration");
     ["created", "rootfs"].iter().for_each(|field| drop(fields.remove(*field)));
-    let history = fields["history"].as_array_mut().unwrap();
+    let history = fields["history"].as_array_mut().expect("a history");
     // It makes up entries for layers of a base image that has none.
     history.retain(|entry| entry["comment"] != "buildkit.exporter.image.v0");
     for entry in history {
-        entry.as_object_mut().unwrap().remove("created");
+        entry.as_object_mut().expect("an entry").remove("created");
     }
     config
 }
