@@ -2,6 +2,7 @@
 
 mod admin;
 mod attach;
+mod build;
 mod completions;
 mod create;
 mod exec;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     History(history::History),
     Save(save::Save),
     Load(load::Load),
+    Build(Box<build::Build>),
     Run(Box<run::Run>),
     Create(Box<create::Create>),
     Start(start::Start),
@@ -109,6 +111,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::History(history) => history.run(),
         Command::Save(save) => save.run(),
         Command::Load(load) => load.run(),
+        Command::Build(build) => build.run(),
         Command::Create(create) => create.run(),
         Command::Restart(restart) => restart.run(),
         Command::Stop(stop) => stop.run(),

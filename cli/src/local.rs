@@ -77,3 +77,30 @@ pub(crate) fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, String> {
     runtime.shutdown_timeout(CLEARED_WITHIN);
     done
 }
+
+/// Does `work` in this thread, and `stop` in another at Ctrl-C or when this process is told to end.
+pub(crate) fn stop_on_signals<T>(stop: impl Fn() + Send, work: impl FnOnce() -> T) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("starting to wait for signals: {error}"))?;
+    let (done, ended) = tokio::sync::oneshot::channel::<()>();
+    let waiting = {
+        let _within = runtime.enter();
+        let listen = |kind| signal(kind).map_err(|error| format!("waiting for signals: {error}"));
+        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?)
+    };
+    Ok(std::thread::scope(|scope| {
+        let (mut interrupted, mut terminated) = waiting;
+        scope.spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = ended => {}
+                    _ = interrupted.recv() => stop(),
+                    _ = terminated.recv() => stop(),
+                }
+            });
+        });
+        let worked = work();
+        drop(done);
+        worked
+    }))
+}

@@ -3,6 +3,9 @@
 //! Results go to stdout, everything else to stderr; what failed is one sentence and exit code 1.
 
 mod args;
+mod build_input;
+mod build_output;
+mod build_progress;
 mod commands;
 mod configuration;
 mod containers;

@@ -199,7 +199,7 @@ fn described(file: &Path) -> Result<Descriptor> {
 }
 
 /// A manifest for an image that came without one; the same image always gets the same.
-fn made_manifest(id: &Digest, config_size: usize, layers: &[Descriptor]) -> Vec<u8> {
+pub(crate) fn made_manifest(id: &Digest, config_size: usize, layers: &[Descriptor]) -> Vec<u8> {
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MediaType::OCI_MANIFEST,

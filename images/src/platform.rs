@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
-use berth_oci::{Descriptor, ImageConfig};
+use berth_oci::{Descriptor, ImageConfig, Platform};
 
 /// A platform as it is asked for: `os/architecture[/variant]`, or the architecture alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,15 @@ impl WantedPlatform {
     pub fn of_this_machine() -> Self {
         let (architecture, variant) = known(std::env::consts::ARCH);
         Self { os: "linux".to_owned(), architecture, variant }
+    }
+
+    /// The same in the words of the specification.
+    pub fn to_platform(&self) -> Platform {
+        Platform {
+            architecture: self.architecture.clone(),
+            os: self.os.clone(),
+            variant: self.variant.clone(),
+        }
     }
 
     /// The child of an index that fits best, if any does.

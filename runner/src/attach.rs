@@ -4,6 +4,7 @@ mod detach_keys;
 mod session;
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
@@ -44,6 +45,18 @@ pub enum Ending {
 pub struct Connection {
     socket: UnixStream,
     incoming: Incoming,
+}
+
+/// Ends what a [`Connection`] belongs to.
+#[derive(Debug)]
+pub struct Killer(UnixStream);
+
+impl Killer {
+    /// Has it killed; one that has ended is none the worse.
+    pub fn kill(&self) {
+        // Fails when the other side is gone already.
+        let _ = self.0.shutdown(Shutdown::Write);
+    }
 }
 
 impl Attach {
@@ -105,6 +118,14 @@ impl Connection {
                 Answer::Started | Answer::Done | Answer::Refused(_) | Answer::Note(_) => {}
             }
         }
+    }
+
+    /// What ends it from another thread: the process is killed, and whoever waits for its end hears of that.
+    ///
+    /// # Errors
+    /// When the process may open no more files.
+    pub fn killer(&self) -> io::Result<Killer> {
+        Ok(Killer(self.socket.try_clone()?))
     }
 
     /// Asks for something and waits until it is done.

@@ -11,6 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -49,14 +50,24 @@ pub(crate) fn start(
     streams: Streams,
     requests: &[Request],
 ) -> io::Result<UnixStream> {
-    let (mut ours, theirs) = UnixStream::pair()?;
-    let executable = read_only_executable()?;
     let output = || -> io::Result<Stdio> {
         Ok(match streams {
             Streams::Caller => Stdio::inherit(),
             Streams::Monitor { .. } => File::options().write(true).open("/dev/null")?.into(),
         })
     };
+    start_with(task, folder, [output()?, output()?], requests)
+}
+
+/// The same, with what becomes of its standard output and its standard error.
+pub(crate) fn start_with(
+    task: Task,
+    folder: &Path,
+    [stdout, stderr]: [Stdio; 2],
+    requests: &[Request],
+) -> io::Result<UnixStream> {
+    let (mut ours, theirs) = UnixStream::pair()?;
+    let executable = read_only_executable()?;
     // Nobody waits for it: it lives longer than this process, or is init's when this one has ended.
     let _child = Command::new(format!("/proc/self/fd/{}", executable.as_raw_fd()))
         .arg(task.sub_command())
@@ -64,11 +75,8 @@ pub(crate) fn start(
         .env_clear()
         .current_dir("/")
         .stdin(OwnedFd::from(theirs))
-        .stdout(output()?)
-        .stderr(match streams {
-            Streams::Caller => Stdio::inherit(),
-            Streams::Monitor { .. } => output()?,
-        })
+        .stdout(stdout)
+        .stderr(stderr)
         .spawn()?;
     for request in requests.iter().chain([&Request::Begin]) {
         match ours.write_all(&FromClient::Request(request.clone()).encode()) {
@@ -80,8 +88,14 @@ pub(crate) fn start(
     Ok(ours)
 }
 
-/// The own binary on a mount that can't be written to, and that nobody else sees.
-fn read_only_executable() -> Result<OwnedFd, Errno> {
+/// The own binary on a mount that can't be written to, and that nobody else sees. It is made once: a thread with
+/// mounts of its own can't make it any more, for the binary isn't on one of those.
+pub(crate) fn read_only_executable() -> Result<&'static OwnedFd, Errno> {
+    static EXECUTABLE: OnceLock<Result<OwnedFd, Errno>> = OnceLock::new();
+    EXECUTABLE.get_or_init(make_read_only_executable).as_ref().map_err(|error| *error)
+}
+
+fn make_read_only_executable() -> Result<OwnedFd, Errno> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let mount = rustix::mount::open_tree(CWD, "/proc/self/exe", flags)?;
     let attributes =

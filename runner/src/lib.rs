@@ -15,6 +15,7 @@ mod launch;
 pub mod logs;
 mod monitor;
 mod mount;
+mod mounted;
 mod network;
 mod overlay;
 mod process_table;
@@ -32,10 +33,11 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::process::ExitCode;
 
-pub use attach::{Attach, Connection, DetachKeys, Ending};
+pub use attach::{Attach, Connection, DetachKeys, Ending, Killer};
 pub use exec::Exec;
 pub use failure::{Failure, Kind};
 pub use mount::{Mount, Source};
+pub use mounted::{Mounted, with_mounted};
 pub use network::{
     DEFAULT as DEFAULT_NETWORK, Member, NetworkRecord, Networks, Outside, Protocol, Publish, Subnet,
 };

@@ -72,8 +72,15 @@ fn no_layer(root: &RootFs) -> std::path::PathBuf {
 fn layers(root: &RootFs) -> Vec<std::path::PathBuf> {
     match root.lower.is_empty() {
         true => vec![no_layer(root)],
-        false => root.lower.iter().rev().cloned().collect(),
+        false => once_each(&root.lower),
     }
+}
+
+/// The same layer twice, as two instructions that changed nothing make it, is refused by overlayfs. What it
+/// has is seen at its topmost place alone.
+fn once_each(lower: &[std::path::PathBuf]) -> Vec<std::path::PathBuf> {
+    let mut seen = std::collections::HashSet::new();
+    lower.iter().rev().filter(|layer| seen.insert(*layer)).cloned().collect()
 }
 
 fn mount_by(method: Method, root: &RootFs) -> Result<(), Errno> {
@@ -194,6 +201,18 @@ mod tests {
                 });
             }
         }
+    }
+
+    #[test]
+    fn a_layer_that_is_there_twice_is_mounted_once_at_its_topmost_place() {
+        let folder = folder();
+        apart(|| {
+            let mut root = layered(folder.path(), 2);
+            root.lower.push(root.lower[0].clone());
+            mount(&root).unwrap();
+            assert_eq!(fs::read_to_string(root.merged.join("top")).unwrap(), "0");
+            assert!(root.merged.join("file-1").exists());
+        });
     }
 
     #[test]

@@ -28,7 +28,10 @@ impl LocalImages {
     /// and layers and blobs of before the machine's last start that no image names, which may not be whole on
     /// disk.
     /// Blocks, and not long unless there is something.
-    pub(crate) fn repair(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the machine fails.
+    pub fn repair(&self) -> Result<()> {
         let abandoned = {
             let _deciding = self.decide()?;
             let mut abandoned = abandoned(&self.path("tmp"))?;
@@ -129,7 +132,7 @@ impl LocalImages {
         for record in &catalog.images {
             self.need_image(&record.manifest, &mut needed);
         }
-        for folder in ["leases", "held"] {
+        for folder in ["leases", "held", "recipes"] {
             for entry in entries(&self.path(folder))? {
                 let path = entry.path();
                 let reading = || format!("reading {}", path.display());

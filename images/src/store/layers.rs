@@ -24,15 +24,16 @@ pub(crate) struct LayerFacts {
     pub(crate) lower_links: Vec<(PathBuf, PathBuf)>,
 }
 
-/// A folder to make something in, removed unless it is kept.
+/// A folder to make something in, removed with all that is in it unless it is kept.
 #[derive(Debug)]
-pub(crate) struct Scratch {
+pub struct Scratch {
     path: PathBuf,
     _lock: File,
 }
 
 impl Scratch {
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -45,8 +46,12 @@ impl Drop for Scratch {
 }
 
 impl LocalImages {
-    /// A new empty folder, locked as long as it is held.
-    pub(crate) fn scratch(&self) -> Result<Scratch> {
+    /// A new empty folder on the file system of the layers. What a process leaves that is killed is removed by
+    /// a later one.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn scratch(&self) -> Result<Scratch> {
         let _deciding = self.decide()?;
         let path = self.path("tmp").join(format!("{:016x}", fastrand::u64(..)));
         let making = || format!("making {}", path.display());

@@ -7,7 +7,9 @@
 //! images.json                 which images there are, and what they are called; replaced as a whole
 //! partial/                    layers that are being downloaded, to be gone on with
 //! tmp/                        what is being made; each owner locks its own
-//! leases/, containers/        what is needed just now by a process, and for long by a container
+//! leases/, held/              what is needed just now by a process, and for long by a container
+//! recipes/                    which layers came of which steps of builds
+//! caches/                     what `RUN --mount=type=cache` keeps from one build to the next
 //! locks/                      who downloads which layer
 //! lock                        held for as long as any of this is decided
 //! ```
@@ -34,9 +36,10 @@ use tempfile::NamedTempFile;
 use crate::error::{Doing, Result};
 use crate::unpack::Privilege;
 
+pub use layers::Scratch;
 pub(crate) use layers::{LayerFacts, boot};
 pub use leases::LayersInUse;
-pub(crate) use leases::Roots;
+pub(crate) use leases::{Lease, Roots};
 pub(crate) use locks::Deciding;
 pub use lookup::{Image, ImageSummary};
 pub use names::{Force, Removed};
@@ -54,7 +57,7 @@ impl LocalImages {
     /// # Errors
     /// When the folders can't be made.
     pub fn open(root: &Path) -> Result<Self> {
-        for folder in ["blobs", "layers", "chains", "partial", "tmp", "leases", "held", "locks"] {
+        for folder in ["blobs", "layers", "chains", "partial", "tmp", "leases", "held", "locks", "recipes"] {
             let folder = root.join(folder);
             fs::DirBuilder::new()
                 .recursive(true)

@@ -1,6 +1,7 @@
 //! A layer's bytes as they come, decompressed and hashed in a thread of their own.
 
-use std::io::{self, BufRead, Read as _};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 
@@ -10,7 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 use tokio::sync::mpsc;
 
 use super::folder::too_large;
-use super::{Limits, Privilege, Unpacked, Wrong, unpack};
+use super::{Archive, Limits, Privilege, Unpacked, Wrong, unpack};
 
 /// How much is decompressed at a time, and how many such pieces wait to be unpacked.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -172,6 +173,30 @@ pub(crate) fn decoder<'i>(mut input: impl BufRead + 'i) -> Result<Box<dyn io::Re
         }
         _ => Box::new(input),
     })
+}
+
+/// Unpacks an archive that may be compressed into the empty folder at `folder`, as [`unpack`] does.
+///
+/// # Errors
+/// As [`unpack`], and when it is compressed in an unknown way.
+pub fn unpack_any(
+    input: impl BufRead,
+    folder: &Path,
+    limits: Limits,
+    privilege: Privilege,
+) -> Result<Unpacked, Wrong> {
+    unpack(BufReader::with_capacity(1 << 20, decoder(input)?), folder, limits, privilege)
+}
+
+/// Whether the file at `path` is an archive, compressed or not: it has a first entry. One that is compressed in
+/// a way that can't be undone here is taken for one.
+pub fn is_archive(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    match decoder(BufReader::new(file)) {
+        Ok(plain) => Archive::new(BufReader::new(plain)).next_entry().is_ok_and(|entry| entry.is_some()),
+        Err(Wrong::Archive(_)) => true,
+        Err(Wrong::Source(_) | Wrong::Machine { .. }) => false,
+    }
 }
 
 /// Decompressed pieces as one stream.

@@ -11,6 +11,7 @@ use std::io;
 
 pub use archive::{Archive, Entry, Kind};
 pub(crate) use decompress::{Feed, Sink, decoder as plain, read_layer};
+pub use decompress::{is_archive, unpack_any};
 pub use folder::{LowerLink, Privilege, Unpacked, unpack};
 pub(crate) use lower::link_lower;
 

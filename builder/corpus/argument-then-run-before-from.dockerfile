@@ -1,0 +1,3 @@
+ARG a
+ENV b=c
+FROM alpine

@@ -1,0 +1,3 @@
+# x
+RUN a
+FROM alpine

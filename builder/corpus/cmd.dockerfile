@@ -1,0 +1,7 @@
+FROM alpine
+CMD a b
+CMD ["a", "b"]
+CMD []
+CMD
+CMD "a"
+CMD ["a"

@@ -1,0 +1,8 @@
+FROM alpine
+RUN a \
+# one
+   # two \
+  b \
+  # three
+
+USER d

@@ -1,0 +1,5 @@
+FROM alpine
+RU\
+N a
+EN\
+  V a=b

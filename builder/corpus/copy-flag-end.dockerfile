@@ -1,0 +1,3 @@
+FROM alpine
+COPY -- --from=x y
+COPY --link -- -a b

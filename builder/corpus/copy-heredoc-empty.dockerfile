@@ -1,0 +1,6 @@
+FROM alpine
+COPY <<EOF /b
+EOF
+COPY << EOF /c
+EOF
+USER x

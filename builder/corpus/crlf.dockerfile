@@ -1,0 +1,7 @@
+# escape=`
+FROM alpine
+RUN a `
+ b
+COPY <<EOF /x
+one
+EOF

@@ -1,0 +1,6 @@
+# syntax=docker/dockerfile:1 // x
+# check=skip=all
+# escape=`
+FROM alpine
+RUN a `
+ b

@@ -1,0 +1,3 @@
+FROM alpine
+ENV a    b  "c"   
+ENV d	e f

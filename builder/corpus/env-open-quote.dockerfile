@@ -1,0 +1,3 @@
+FROM alpine
+ENV a="b c
+USER d

@@ -1,0 +1,4 @@
+FROM alpine
+EXPOSE 80
+EXPOSE 443/tcp 53/udp 8000-8010 $p ${q:-1}
+EXPOSE 9 10 8

@@ -1,0 +1,3 @@
+FROM a as b
+FROM c as b
+FROM b

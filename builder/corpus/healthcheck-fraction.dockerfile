@@ -1,0 +1,2 @@
+FROM alpine
+HEALTHCHECK --interval=.000000001h --timeout=1.9999999999999999999s CMD a

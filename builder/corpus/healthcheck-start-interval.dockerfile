@@ -1,0 +1,2 @@
+FROM alpine
+HEALTHCHECK --start-interval=. CMD a

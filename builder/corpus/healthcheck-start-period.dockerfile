@@ -1,0 +1,2 @@
+FROM alpine
+HEALTHCHECK --start-period=1ns CMD a

@@ -1,0 +1,2 @@
+FROM alpine
+HEALTHCHECK --timeout=x CMD a

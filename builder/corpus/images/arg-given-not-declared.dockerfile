@@ -1,0 +1,4 @@
+# build-arg A=9
+FROM alpine
+RUN echo $A
+ENV B=$A

@@ -1,0 +1,5 @@
+# build-arg A=app
+ARG A=alpine
+ARG B=$A
+FROM $B
+RUN x

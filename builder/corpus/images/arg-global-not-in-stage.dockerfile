@@ -1,0 +1,4 @@
+ARG A=1
+FROM alpine
+RUN echo $A
+ENV B=$A

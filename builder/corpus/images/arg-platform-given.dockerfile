@@ -1,0 +1,4 @@
+# build-arg TARGETARCH=mine
+FROM alpine
+ARG TARGETARCH
+ENV P=$TARGETARCH

@@ -1,0 +1,3 @@
+FROM alpine
+ENV P=$TARGETPLATFORM
+RUN x

@@ -1,0 +1,4 @@
+ARG A=1
+FROM alpine
+ARG A=2
+ENV B=$A

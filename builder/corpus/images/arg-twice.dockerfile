@@ -1,0 +1,5 @@
+FROM alpine
+ARG A=1
+ARG B=2
+ARG A=3
+RUN x

@@ -1,0 +1,4 @@
+FROM alpine
+ENV E=env
+ARG A=$E
+RUN x

@@ -1,0 +1,9 @@
+FROM app
+RUN a
+WORKDIR x
+RUN b
+USER root
+RUN ["c"]
+CMD d
+EXPOSE 81
+VOLUME /more

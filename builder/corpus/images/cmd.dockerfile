@@ -1,0 +1,3 @@
+FROM alpine
+CMD a $X
+CMD ["b", "c d"]

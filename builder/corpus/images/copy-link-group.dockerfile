@@ -1,0 +1,2 @@
+FROM alpine
+COPY --link --chown=1:app a b

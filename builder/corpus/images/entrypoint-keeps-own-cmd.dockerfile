@@ -1,0 +1,3 @@
+FROM app
+CMD ["own"]
+ENTRYPOINT ["/x"]

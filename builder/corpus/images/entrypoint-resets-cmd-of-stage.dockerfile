@@ -1,0 +1,5 @@
+FROM alpine AS a
+CMD ["a"]
+ENTRYPOINT ["b"]
+FROM a
+ENTRYPOINT ["c"]

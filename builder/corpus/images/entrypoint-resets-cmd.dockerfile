@@ -1,0 +1,2 @@
+FROM app
+ENTRYPOINT ["/x"]

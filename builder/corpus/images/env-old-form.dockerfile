@@ -1,0 +1,3 @@
+FROM alpine
+ENV A one  two "three"
+ENV B $A\ x

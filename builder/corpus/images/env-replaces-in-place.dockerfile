@@ -1,0 +1,5 @@
+FROM alpine
+ENV BASE=new PATH=/x:$PATH
+ENV N=1
+ENV N=2 M=3
+RUN x

@@ -1,0 +1,5 @@
+FROM alpine
+ENV A=env
+ARG A
+RUN x
+ENV B=$A

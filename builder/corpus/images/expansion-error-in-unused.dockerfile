@@ -1,0 +1,3 @@
+FROM alpine AS unused
+ENV A=${B
+FROM alpine

@@ -1,0 +1,3 @@
+FROM alpine
+ARG A
+ENV B=${A:?set A}

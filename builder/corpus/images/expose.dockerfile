@@ -1,0 +1,5 @@
+FROM alpine
+EXPOSE 80 443/tcp 53/UDP 8000-8002
+ARG P=90-91/sctp
+EXPOSE $P ${Q:-7}
+EXPOSE 127.0.0.1:1:2 3:4 [::1]:5:6 7-8:9

@@ -1,0 +1,3 @@
+FROM alpine
+HEALTHCHECK CMD ["a", "b c"]
+HEALTHCHECK NONE

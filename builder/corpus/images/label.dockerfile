@@ -1,0 +1,3 @@
+FROM alpine
+LABEL a=1 of="not alpine" b="x y"
+LABEL c d e

@@ -1,0 +1,4 @@
+FROM alpine
+ONBUILD RUN x
+ONBUILD COPY . $y
+RUN z

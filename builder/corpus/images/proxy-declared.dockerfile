@@ -1,0 +1,4 @@
+# build-arg HTTP_PROXY=http://p
+FROM alpine
+ARG HTTP_PROXY
+RUN x

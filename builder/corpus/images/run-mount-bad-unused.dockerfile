@@ -1,0 +1,3 @@
+FROM alpine AS a
+RUN --mount=type=nothing,target=/a x
+FROM alpine

@@ -1,0 +1,3 @@
+FROM alpine
+ARG T=1
+RUN --mount=type=secret,id=t,env=T echo $T

@@ -1,0 +1,4 @@
+FROM scratch
+COPY a /b
+ENV A=1
+CMD ["/b"]

@@ -1,0 +1,4 @@
+FROM alpine AS Base
+RUN a
+FROM base
+RUN b

@@ -1,0 +1,2 @@
+FROM ${A} AS a
+FROM alpine

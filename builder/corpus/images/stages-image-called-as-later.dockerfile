@@ -1,0 +1,4 @@
+FROM alpine
+RUN a
+FROM scratch AS alpine
+COPY --from=0 a b

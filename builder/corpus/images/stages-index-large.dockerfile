@@ -1,0 +1,3 @@
+FROM alpine
+FROM scratch
+COPY --from=7 a b

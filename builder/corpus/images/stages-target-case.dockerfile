@@ -1,0 +1,4 @@
+# target MID
+FROM alpine AS mid
+RUN b
+FROM app

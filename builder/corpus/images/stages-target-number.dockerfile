@@ -1,0 +1,3 @@
+# target 0
+FROM alpine AS mid
+FROM app

@@ -1,0 +1,3 @@
+# target mdi
+FROM alpine AS mid
+FROM app

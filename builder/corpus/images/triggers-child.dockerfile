@@ -1,0 +1,4 @@
+FROM triggers AS a
+RUN own
+FROM a
+RUN child

@@ -1,0 +1,3 @@
+FROM alpine AS a
+ONBUILD FOO x
+FROM a

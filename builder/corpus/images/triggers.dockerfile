@@ -1,0 +1,3 @@
+FROM triggers
+ENV X=late
+RUN own

@@ -1,0 +1,6 @@
+FROM alpine
+USER a
+RUN x
+USER ${U:-1000}:$G
+RUN y
+WORKDIR /w

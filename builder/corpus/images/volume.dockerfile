@@ -1,0 +1,3 @@
+FROM alpine
+VOLUME /a $BASE
+VOLUME ["/c d"]

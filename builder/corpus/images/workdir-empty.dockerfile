@@ -1,0 +1,5 @@
+FROM alpine
+WORKDIR $NONE
+RUN x
+WORKDIR "/a b"
+RUN y

@@ -1,0 +1,12 @@
+FROM alpine
+WORKDIR /a/b
+RUN x
+WORKDIR c
+WORKDIR ../d
+WORKDIR $BASE/$NONE/e
+RUN y
+WORKDIR /a//b/../c/
+WORKDIR f
+WORKDIR /
+RUN z
+WORKDIR .

@@ -1,0 +1,3 @@
+from alpine as Base
+run a
+Copy --From=b . .

@@ -1,0 +1,4 @@
+From alpine aS base
+rUn a
+ONBUILD run b
+onbuild Copy a b

@@ -1,0 +1,2 @@
+FROM alpine
+ONBUILD onbuild OnBuild ONBUILD ONBUILD RUN a

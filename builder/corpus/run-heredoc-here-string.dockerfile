@@ -1,0 +1,6 @@
+FROM alpine
+RUN cat <<<EOF
+RUN a << b
+b
+RUN cat <<
+RUN cat <<-

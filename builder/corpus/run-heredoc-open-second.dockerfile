@@ -1,0 +1,5 @@
+FROM alpine
+RUN <<A <<B
+1
+A
+2

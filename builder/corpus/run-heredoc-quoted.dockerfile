@@ -1,0 +1,13 @@
+FROM alpine
+RUN <<'EOF'
+$a
+EOF
+RUN <<"EOF"
+$a
+EOF
+RUN <<E'O'F
+$a
+EOF
+RUN <<\EOF
+$a
+EOF

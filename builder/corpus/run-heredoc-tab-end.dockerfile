@@ -1,0 +1,9 @@
+FROM alpine
+RUN <<EOF
+a
+	EOF
+EOF
+RUN <<-EOF
+a
+  EOF
+		EOF

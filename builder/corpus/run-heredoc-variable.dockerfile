@@ -1,0 +1,7 @@
+FROM alpine
+RUN <<$x
+a
+$x
+RUN <<${y}z
+b
+${y}z

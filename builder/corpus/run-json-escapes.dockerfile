@@ -1,0 +1,2 @@
+FROM alpine
+RUN ["a\tb", "\u00e9", "\"c\"", "d\\e", "\/"]

@@ -1,0 +1,2 @@
+FROM alpine
+RUN --mount=target=/a,mode=0755 x

@@ -1,0 +1,2 @@
+FROM alpine
+RUN --mount=target=/a,sharing=shared x

@@ -1,0 +1,2 @@
+FROM alpine
+RUN --mount=type=foo,target=/a x

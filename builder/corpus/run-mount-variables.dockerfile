@@ -1,0 +1,3 @@
+FROM alpine
+RUN --mount=type=cache,target=/a$b,id=${c:-d} x
+RUN --mount=type=$t,target=/x x

@@ -1,0 +1,1 @@
+FROMM alpine

@@ -1,0 +1,6 @@
+FROM alpine
+VOLUME /a /b
+VOLUME ["/a b", "/c"]
+VOLUME [ "/d" ]
+VOLUME $e
+VOLUME ["/f"

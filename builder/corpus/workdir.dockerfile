@@ -1,0 +1,6 @@
+FROM alpine
+WORKDIR /a
+WORKDIR b
+WORKDIR /c d
+WORKDIR "/e f"
+WORKDIR $g/h

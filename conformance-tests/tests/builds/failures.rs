@@ -1,0 +1,119 @@
+//! What can't be built, and how that is said.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::workshop::{BASE, Workshop};
+
+#[test]
+fn a_command_that_fails_shows_its_last_lines_its_line_and_its_code() {
+    let workshop = Workshop::new();
+    let outcome =
+        workshop.fails(&format!("FROM {BASE}\nRUN true\nRUN echo the-reason >&2; \\\n  exit 7\nRUN true\n"));
+    let said = &outcome.stderr;
+    assert!(said.contains("the-reason\n------\n"), "{said}");
+    assert!(
+        said.contains("   3 | >>> RUN echo the-reason") && said.contains("   4 | >>>   exit 7"),
+        "{said}"
+    );
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("berth: building ") && last.contains("Dockerfile lines 3 to 4: "), "{last}");
+    assert!(last.ends_with("ended with exit code 7"), "{last}");
+    assert_eq!(outcome.stdout, "");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line_and_what_to_do() {
+    let workshop = Workshop::new();
+    for (text, words) in [
+        (
+            format!("FROM {BASE}\nRUM x\n"),
+            vec!["Dockerfile line 2: unknown instruction: RUM", "did you mean RUN"],
+        ),
+        (
+            format!("FROM {BASE}\nCOPY missing /\n"),
+            vec!["Dockerfile line 2", "\"/missing\" is not in the context"],
+        ),
+        ("FROM 127.0.0.1:1/none\n".to_owned(), vec!["the image 127.0.0.1:1/none"]),
+        (format!("FROM {BASE}\nRUN /bin/nothing-here\n"), vec!["Dockerfile line 2", "exit code 127"]),
+        (format!("FROM {BASE}\nRUN [\"nothing-here\"]\n"), vec!["Dockerfile line 2", "nothing-here"]),
+        (format!("FROM {BASE}\nUSER nobody\nRUN true\n"), vec!["Dockerfile line 3", "nobody"]),
+        ("ARG B\nFROM $B\n".to_owned(), vec!["line 2", "--build-arg B="]),
+        (format!("FROM --platform=linux/s390x {BASE}\n"), vec!["line 1", "linux/s390x"]),
+        (format!("FROM {BASE}\nADD https://example.com/x /\n"), vec!["line 2", "https://example.com/x"]),
+        (format!("FROM {BASE}\nRUN --security=insecure true\n"), vec!["line 2", "--security=insecure"]),
+        (
+            format!("FROM {BASE} AS a\nCOPY --from=b /x /\nFROM {BASE} AS b\nCOPY --from=a /x /\n"),
+            vec!["circular"],
+        ),
+        (String::new(), vec!["cannot be empty"]),
+    ] {
+        let outcome = workshop.fails(&text);
+        for word in words {
+            outcome.says(word);
+        }
+    }
+}
+
+#[test]
+fn a_context_that_is_none_is_told() {
+    let workshop = Workshop::new();
+    let build = |context: &str| workshop.program().args(["build", context]).run();
+    build("/nowhere").says("building /nowhere: ");
+    build("/etc/passwd").says("it is no folder");
+    workshop.build("").run().says("Dockerfile");
+}
+
+#[test]
+fn ctrl_c_ends_the_command_and_leaves_nothing() {
+    let workshop = Workshop::new();
+    workshop.dockerfile(&format!("FROM {BASE}\nRUN echo begun; sleep 1000\n"));
+    let mut child = Command::new(conformance_tests::binary::berth())
+        .arg("build")
+        .arg(workshop.context())
+        .env("BERTH_DATA", workshop.data())
+        .env("HOME", workshop.path(""))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.ends_with(" begun\n") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0, "it ended too soon");
+    }
+    let asked = Instant::now();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut said, &mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(rest.ends_with("interrupted\n"), "{rest}");
+    assert!(asked.elapsed() < Duration::from_secs(10));
+    workshop.nothing_is_left();
+}
+
+#[test]
+fn a_killed_build_is_cleared_up_by_the_next() {
+    let workshop = Workshop::new();
+    workshop.dockerfile(&format!("FROM {BASE}\nRUN echo begun; sleep 1000\n"));
+    let mut child = Command::new(conformance_tests::binary::berth())
+        .arg("build")
+        .arg(workshop.context())
+        .env("BERTH_DATA", workshop.data())
+        .env("HOME", workshop.path(""))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.ends_with(" begun\n") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0, "it ended too soon");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    workshop.make(&format!("FROM {BASE}\nRUN true\n"));
+    workshop.nothing_is_left();
+}

@@ -1,0 +1,16 @@
+//! `berth build`, through the built binary.
+//!
+//! The tests need root, and busybox of the package busybox-static.
+
+mod attacks;
+#[cfg(feature = "real-clients")]
+mod buildkit;
+mod cache;
+mod copies;
+mod failures;
+mod inputs;
+mod mounts;
+mod outputs;
+mod steps;
+mod tree;
+mod workshop;
