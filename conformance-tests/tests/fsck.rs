@@ -211,7 +211,7 @@ async fn a_bucket_is_not_inspected_while_a_server_of_another_machine_runs() {
     berth.admin().repository("team/app").await.push_image("latest", &Blob::random(1, 1000)).await;
     let elsewhere = tempfile::tempdir().expect("a folder");
     let refused = berth.fsck_on(elsewhere.path(), &["--repair"]).deadline(PATIENCE).run();
-    assert!(sentence(&refused).contains("a server runs on this database"), "{refused}");
+    assert!(sentence(&refused).contains("a server still runs on it"), "{refused}");
 }
 
 #[tokio::test]

@@ -1,17 +1,13 @@
 //! Local blobs under a database that other machines reach, too: one machine at a time may use it.
 
-use std::fs;
-use std::io;
 use std::time::Duration;
 
 use berth_storage::{Clock, DataFolder, Lease, Leased, Records};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, warn};
-use uuid::Uuid;
 
 use crate::error::Error;
 use crate::presence;
-use crate::store::write_secret;
 
 /// How long after this machine was last heard of another one may take its place.
 const LASTS: Duration = Duration::from_secs(30);
@@ -30,7 +26,7 @@ impl BlobLease {
     /// # Errors
     /// [`Error::BlobsElsewhere`] when another folder has it.
     pub(crate) async fn take(records: Records, folder: &DataFolder, clock: Clock) -> Result<Self, Error> {
-        let (holder, shown) = (holder(folder)?, presence::name(folder));
+        let (holder, shown) = (folder.id().to_owned(), presence::name(folder));
         let lease = Lease { name: "local blobs".into(), holder, shown, lasts: LASTS };
         match records.lease(lease.clone(), clock()).await? {
             Leased::Yes => Ok(Self { records, lease, clock }),
@@ -61,22 +57,4 @@ impl BlobLease {
             warn!(%error, "the lease of local blobs stays until it runs out");
         }
     }
-}
-
-/// What tells this data folder from all others: whoever has its lock holds what the last one held, also after
-/// a kill.
-pub(crate) fn holder(folder: &DataFolder) -> Result<String, Error> {
-    let path = folder.path("holder");
-    match fs::read_to_string(&path) {
-        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-        Ok(_) => new_holder(&path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => new_holder(&path),
-        Err(error) => Err(berth_storage::Fault::new(format!("reading {}", path.display()), error).into()),
-    }
-}
-
-fn new_holder(path: &std::path::Path) -> Result<String, Error> {
-    let holder = Uuid::new_v4().to_string();
-    write_secret(path, &holder)?;
-    Ok(holder)
 }

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::blob_lease;
 use crate::error::Error;
 use crate::state::App;
 
@@ -22,13 +21,7 @@ pub(crate) const LASTS: Duration = Duration::from_secs(150);
 pub(crate) async fn keep(app: App, mut stopped: watch::Receiver<()>) {
     let mut tick = interval(RAISED_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let lease = match lease(&app.folder) {
-        Ok(lease) => lease,
-        Err(error) => {
-            warn!(%error, "the epoch does not rise");
-            return;
-        }
-    };
+    let lease = lease(&app.folder);
     let mut seen = Age::Same;
     loop {
         tokio::select! {
@@ -50,9 +43,9 @@ pub(crate) async fn keep(app: App, mut stopped: watch::Receiver<()>) {
 }
 
 /// The lease as whoever has this data folder asks for it.
-pub(crate) fn lease(folder: &DataFolder) -> Result<Lease, Error> {
-    let holder = blob_lease::holder(folder)?;
-    Ok(Lease { name: LEASE.into(), shown: holder.clone(), holder, lasts: LASTS })
+pub(crate) fn lease(folder: &DataFolder) -> Lease {
+    let holder = folder.id().to_owned();
+    Lease { name: LEASE.into(), shown: holder.clone(), holder, lasts: LASTS }
 }
 
 async fn raise(app: &App, lease: &Lease) -> Result<Age, Error> {

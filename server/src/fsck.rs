@@ -49,8 +49,8 @@ pub(crate) async fn alone<T>(
     bare: &Bare,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let (records, lease) = (bare.registry.records(), epoch::lease(folder)?);
-    presence::refuse_running("opening the database", &records, bare.registry.now()).await?;
+    let (records, lease) = (bare.registry.records(), epoch::lease(folder));
+    presence::refuse_running("opening the database", &records, folder, bare.registry.now()).await?;
     let hold = async || match records.lease(lease.clone(), bare.registry.now()).await? {
         Leased::Yes => Ok::<_, Error>(()),
         Leased::To(_) => Err(Error::ServerRuns(epoch::LASTS)),

@@ -32,7 +32,7 @@ pub async fn migrate(
     if let (MetadataUrl::Postgres(_), BlobsConfig::S3(_)) = (&from.metadata.url, &from.blobs) {
         // With anything on this machine the data folder's lock, or the lease of its blobs, has told.
         let (records, now) = (source.registry.records(), source.registry.now());
-        presence::refuse_running("opening the store that is moved", &records, now).await?;
+        presence::refuse_running("opening the store that is moved", &records, &from_folder, now).await?;
     }
     let target = Bare::open(to, to_folder, Arc::new(|_| {}), Arc::new(NoTelemetry)).await;
     let migrated = match &target {

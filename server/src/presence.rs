@@ -8,7 +8,6 @@ use berth_storage::{DataFolder, Fault, Lease, Records, Timestamp};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
-use uuid::Uuid;
 
 use crate::error::Error;
 use crate::state::App;
@@ -28,7 +27,7 @@ pub(crate) fn name(folder: &DataFolder) -> String {
 /// Says so, again and again, until the server stops.
 pub(crate) async fn keep(app: App, shown: String, mut stopped: watch::Receiver<()>) {
     let records = app.registry.records();
-    let holder = Uuid::new_v4().to_string();
+    let holder = app.folder.id().to_owned();
     let lease = Lease { name: format!("{PREFIX}{holder}").into(), shown, holder, lasts: LASTS };
     if let Err(error) = records.forget_leases(app.registry.now()).await {
         warn!(%error, "leases that ran out stay for now");
@@ -49,15 +48,19 @@ pub(crate) async fn keep(app: App, shown: String, mut stopped: watch::Receiver<(
     }
 }
 
-/// Refuses a store on which servers run to whoever is `doing` something that needs it for itself.
+/// Refuses a store on which servers run to whoever is `doing` something that needs it for itself, with
+/// its `folder` locked: a server that was killed there does not count.
 ///
 /// # Errors
 /// One sentence that names them, a fault when the database can't be asked.
 pub(crate) async fn refuse_running(
     doing: &'static str,
     records: &Records,
+    folder: &DataFolder,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let killed = folder.id().to_owned();
+    records.give_back(format!("{PREFIX}{killed}").into(), killed).await?;
     let servers = records.holders(PREFIX, now).await?;
     if servers.is_empty() {
         return Ok(());

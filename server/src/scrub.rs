@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{info, warn};
 
-use crate::blob_lease;
 use crate::config::ScrubConfig;
 use crate::error::Error;
 use crate::state::App;
@@ -19,13 +18,7 @@ const LASTS: Duration = Duration::from_secs(60);
 
 /// Scrubs, again and again; of several processes one does.
 pub(crate) async fn keep(app: App, config: ScrubConfig, mut stopped: watch::Receiver<()>) {
-    let holder = match blob_lease::holder(&app.folder) {
-        Ok(holder) => holder,
-        Err(error) => {
-            warn!(%error, "blobs are not looked at for damage");
-            return;
-        }
-    };
+    let holder = app.folder.id().to_owned();
     let lease = Lease { name: "scrub".into(), shown: holder.clone(), holder, lasts: LASTS };
     let mut throttle = Throttle::to(config.bytes_per_second);
     let mut tick = interval(LOOK_EVERY.min(config.every).max(Duration::from_millis(100)));

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use uuid::Uuid;
 
 use crate::error::{Fault, OrFault};
 
@@ -13,6 +14,7 @@ use crate::error::{Fault, OrFault};
 #[derive(Debug)]
 pub struct DataFolder {
     root: PathBuf,
+    id: String,
     /// Held open: the lock goes with it, also when the process is killed.
     _lock: File,
 }
@@ -44,11 +46,36 @@ impl DataFolder {
             Err(error) => return Err(Fault::new(opening(), io::Error::from(error))),
         }
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).or_fault(opening)?;
-        Ok(Self { root, _lock: lock })
+        let id = id_in(&root).or_fault(opening)?;
+        Ok(Self { root, id, _lock: lock })
+    }
+
+    /// What tells this data folder from all others: whoever has its lock may go on with what the last
+    /// one held, also after a kill.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// A file or folder in `<data>/registry`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
+}
+
+/// The folder's own id, made when it has none. Only with the lock.
+fn id_in(root: &Path) -> io::Result<String> {
+    let path = root.join("holder");
+    match std::fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    let (id, new) = (Uuid::new_v4().to_string(), root.join("holder.new"));
+    let open = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new);
+    let mut file = open?;
+    writeln!(file, "{id}")?;
+    file.sync_all()?;
+    std::fs::rename(&new, &path)?;
+    File::open(root)?.sync_all()?;
+    Ok(id)
 }

@@ -1,6 +1,7 @@
 //! Collection: what may have died is looked at when its time has come, while everybody works.
 
 use berth_oci::{Digest, RepositoryName};
+use futures_util::stream::{self, StreamExt};
 use tracing::warn;
 
 use super::Registry;
@@ -11,6 +12,8 @@ use crate::{BlobStore, Timestamp};
 
 /// How many reviews are taken at a time.
 const STEP: u64 = 100;
+/// How many of them are looked at side by side: SQLite makes what comes together durable together.
+const AT_A_TIME: usize = 16;
 
 impl<B: BlobStore> Registry<B> {
     /// Looks at all that is due. One thing that can't be looked at is tried again some minutes later
@@ -21,9 +24,13 @@ impl<B: BlobStore> Registry<B> {
             let now = self.now();
             let due = self.metadata().write((now, STEP), reviews::take_due).await?;
             let taken = due.len() as u64;
-            for review in due {
+            let looks = due.into_iter().map(|review| {
                 let look = Look { review, delays: self.shared.delays, now };
-                match self.metadata().write(look, collect::look).await {
+                self.metadata().write(look, collect::look)
+            });
+            let mut looked = stream::iter(looks).buffer_unordered(AT_A_TIME);
+            while let Some(look) = looked.next().await {
+                match look {
                     Ok(more) => freed += more,
                     Err(error) => {
                         warn!(%error, "something may be needed no more, but could not be looked at; trying again later");

@@ -1,17 +1,20 @@
 //! What nobody needs any more goes: expired upload sessions, bytes without a name, and what is too
 //! much of the audit.
 
+use futures_util::stream::{self, StreamExt};
 use tracing::warn;
 
 use super::{Age, Registry};
 use crate::error::{Error, Fault};
 use crate::metadata::audit::{self, Trim};
-use crate::metadata::condemned::{self, Remains};
+use crate::metadata::condemned::{self, Condemned, Remains};
 use crate::metadata::uploads;
 use crate::{BlobStore, Staged};
 
 /// How many items one step takes.
 const STEP: u64 = 100;
+/// How many places are cleared side by side.
+const AT_A_TIME: usize = 8;
 /// How many records of the audit one step looks at: a millisecond or two of the database's writer.
 const AUDIT_STEP: u64 = 500;
 
@@ -61,13 +64,16 @@ impl<B: BlobStore> Registry<B> {
         (swept.bytes, swept.repositories) = (freed.bytes, freed.repositories);
         loop {
             let due = self.metadata().write((now, STEP), condemned::take_due).await?;
-            let mut gone = Vec::with_capacity(due.len());
-            for item in &due {
-                match self.remove(&item.what).await {
-                    Ok(()) => gone.push(item.id.clone()),
+            let taken = due.len() as u64;
+            let removals = due.into_iter().map(|item| self.clear(item));
+            let mut cleared = stream::iter(removals).buffer_unordered(AT_A_TIME);
+            let mut gone = Vec::new();
+            while let Some((id, outcome)) = cleared.next().await {
+                match outcome {
+                    Ok(()) => gone.push(id),
                     Err(fault) => {
                         warn!(%fault, "condemned bytes could not be removed; trying again later");
-                        self.metadata().write((item.id.clone(), now), condemned::postpone).await?;
+                        self.metadata().write((id, now), condemned::postpone).await?;
                     }
                 }
             }
@@ -75,7 +81,7 @@ impl<B: BlobStore> Registry<B> {
             if !gone.is_empty() {
                 self.metadata().write(gone, condemned::forget).await?;
             }
-            if (due.len() as u64) < STEP {
+            if taken < STEP {
                 return Ok(swept);
             }
         }
@@ -92,6 +98,11 @@ impl<B: BlobStore> Registry<B> {
                 return Ok(gone);
             }
         }
+    }
+
+    /// Removes what one condemnation names; its id comes back.
+    async fn clear(&self, item: Condemned) -> (String, Result<(), Fault>) {
+        (item.id, self.remove(&item.what).await)
     }
 
     async fn remove(&self, what: &Remains) -> Result<(), Fault> {

@@ -51,7 +51,7 @@ mod tests {
             assert_eq!(stamped, 1, "{name} is in the list of its suite so many times");
             count += 1;
         }
-        assert!(count > 10, "{count} clauses were found");
+        assert!(count > 5, "{count} clauses were found");
     }
 
     #[test]
@@ -68,6 +68,7 @@ mod tests {
             include_str!("metadata/manifests.rs"),
             include_str!("metadata/policies.rs"),
             include_str!("metadata/records.rs"),
+            include_str!("metadata/retention.rs"),
             include_str!("metadata/settings.rs"),
             include_str!("metadata/units.rs"),
             include_str!("metadata/uploads.rs"),
