@@ -9,6 +9,7 @@ pub mod binary;
 pub mod client;
 pub mod content;
 pub mod engines;
+pub mod frail_disk;
 pub mod layout;
 pub mod program;
 pub mod replicas;

@@ -29,6 +29,7 @@ pub struct Options {
     certificate: Option<Certificate>,
     ipv6: bool,
     stores: Option<Stores>,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// A running server, killed when dropped. Its log is shown when the test fails.
@@ -41,6 +42,7 @@ pub struct Berth {
     folder: TempDir,
     ready_at: &'static str,
     s3: Option<S3Server>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Options {
@@ -70,6 +72,13 @@ impl Options {
     #[must_use]
     pub fn stores(mut self, stores: Stores) -> Self {
         self.stores = Some(stores);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
         self
     }
 
@@ -107,8 +116,10 @@ impl Options {
         let config = folder.path().join("berth.toml");
         std::fs::write(&config, self.config).expect("writing the config");
         let address = free_address(if self.ipv6 { "[::1]:0" } else { "127.0.0.1:0" });
-        let child = spawn(&config, &data, address, folder.path());
-        let mut berth = Berth { child, address, authority, data, config, folder, ready_at: path, s3 };
+        let environment = self.environment;
+        let child = spawn(&config, &data, address, folder.path(), &environment);
+        let ready_at = path;
+        let mut berth = Berth { child, address, authority, data, config, folder, ready_at, s3, environment };
         berth.await_ready();
         berth
     }
@@ -245,8 +256,13 @@ impl Berth {
     /// Starts it again on the same data and port, after `kill` or `stop`.
     #[track_caller]
     pub fn start_again(&mut self) {
-        self.child = spawn(&self.config, &self.data, self.address, self.folder.path());
+        self.child = spawn(&self.config, &self.data, self.address, self.folder.path(), &self.environment);
         self.await_ready();
+    }
+
+    /// From its next start on, its environment has these variables beside the usual ones.
+    pub fn set_environment(&mut self, environment: &[(&'static str, String)]) {
+        self.environment = environment.to_vec();
     }
 
     /// Whether the process still runs.
@@ -264,16 +280,30 @@ impl Berth {
         text.lines().filter_map(value).sum()
     }
 
+    /// The same for a server that may come to its end before it is ready; whether it is.
+    #[track_caller]
+    pub fn start_again_or_die(&mut self) -> bool {
+        self.child = spawn(&self.config, &self.data, self.address, self.folder.path(), &self.environment);
+        self.is_ready_before_its_end().is_ok()
+    }
+
     #[track_caller]
     fn await_ready(&mut self) {
+        if let Err(status) = self.is_ready_before_its_end() {
+            panic!("berth serve ended at its start: {status}");
+        }
+    }
+
+    #[track_caller]
+    fn is_ready_before_its_end(&mut self) -> Result<(), ExitStatus> {
         let started = Instant::now();
         let client = self.anonymous();
         loop {
             if let Some(status) = self.child.try_wait().expect("looking at the server") {
-                panic!("berth serve ended at its start: {status}");
+                return Err(status);
             }
             if std::net::TcpStream::connect(self.address).is_ok() && is_ready(&client, self.ready_at) {
-                return;
+                return Ok(());
             }
             assert!(started.elapsed() < READY_WITHIN, "berth serve is not ready after {READY_WITHIN:?}");
             std::thread::sleep(Duration::from_millis(5));
@@ -300,7 +330,13 @@ pub fn free_address(any: &str) -> SocketAddr {
     listener.local_addr().expect("the port's number")
 }
 
-fn spawn(config: &Path, data: &Path, address: SocketAddr, folder: &Path) -> Child {
+fn spawn(
+    config: &Path,
+    data: &Path,
+    address: SocketAddr,
+    folder: &Path,
+    environment: &[(&str, String)],
+) -> Child {
     let log = File::options().create(true).append(true).open(log_file(folder)).expect("a file for the log");
     Command::new(binary::berth())
         .args(["serve", "--listen", &address.to_string()])
@@ -309,6 +345,7 @@ fn spawn(config: &Path, data: &Path, address: SocketAddr, folder: &Path) -> Chil
         .arg("--data")
         .arg(data)
         .env("BERTH_ADMIN_PASSWORD", ADMIN_PASSWORD)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a descriptor"))
         .stderr(log)

@@ -6,6 +6,7 @@
 
 mod blob_store;
 mod buffers;
+mod crash;
 mod data_folder;
 mod error;
 mod ids;
@@ -23,6 +24,7 @@ pub use blob_store::{
     Location, PartSizes, S3BlobStore, S3Credentials, S3Options, SignedUrl, Staged,
 };
 pub use buffers::BufferBudget;
+pub use crash::CRASH_POINTS;
 pub use data_folder::DataFolder;
 pub use error::{Error, Fault, FaultKind};
 pub use ids::{Actor, By, UploadId};

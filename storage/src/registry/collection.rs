@@ -5,6 +5,7 @@ use futures_util::stream::{self, StreamExt};
 use tracing::warn;
 
 use super::Registry;
+use crate::crash::crash_point;
 use crate::error::Error;
 use crate::metadata::collect::{self, Freed, Look};
 use crate::metadata::reviews::{self, Keep, Kind};
@@ -24,6 +25,9 @@ impl<B: BlobStore> Registry<B> {
             let now = self.now();
             let due = self.metadata().write((now, STEP), reviews::take_due).await?;
             let taken = due.len() as u64;
+            if taken > 0 {
+                crash_point("reviews.taken");
+            }
             let looks = due.into_iter().map(|review| {
                 let look = Look { review, delays: self.shared.delays, now };
                 self.metadata().write(look, collect::look)
@@ -31,7 +35,10 @@ impl<B: BlobStore> Registry<B> {
             let mut looked = stream::iter(looks).buffer_unordered(AT_A_TIME);
             while let Some(look) = looked.next().await {
                 match look {
-                    Ok(more) => freed += more,
+                    Ok(more) => {
+                        freed += more;
+                        crash_point("reviews.looked");
+                    }
                     Err(error) => {
                         warn!(%error, "something may be needed no more, but could not be looked at; trying again later");
                     }

@@ -6,6 +6,7 @@ use berth_oci::{Content, Descriptor, Digest, Manifest, Reference, RepositoryName
 use bytes::Bytes;
 
 use super::{Creation, Registry, Sparse, StoredManifest};
+use crate::crash::crash_point;
 use crate::error::Error;
 use crate::metadata::manifests::{self, DeleteManifest, PutManifest};
 use crate::metadata::referrers::{self, ReferrersOf};
@@ -91,7 +92,9 @@ impl<B: BlobStore> Registry<B> {
             now,
             delays: self.shared.delays,
         };
-        self.metadata().write(put, manifests::put).await
+        self.metadata().write(put, manifests::put).await?;
+        crash_point("manifest.put");
+        Ok(())
     }
 
     /// Deletes a tag alone, or a manifest with every tag on it.
@@ -115,6 +118,7 @@ impl<B: BlobStore> Registry<B> {
                     .await?
             }
         };
+        crash_point("manifest.deleted");
         if deleted { Ok(()) } else { Err(Error::ManifestUnknown(reference.clone())) }
     }
 

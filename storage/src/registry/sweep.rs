@@ -5,6 +5,7 @@ use futures_util::stream::{self, StreamExt};
 use tracing::warn;
 
 use super::{Age, Registry};
+use crate::crash::crash_point;
 use crate::error::{Error, Fault};
 use crate::metadata::audit::{self, Trim};
 use crate::metadata::condemned::{self, Condemned, Remains};
@@ -55,6 +56,9 @@ impl<B: BlobStore> Registry<B> {
         loop {
             let expired = self.metadata().write((now, STEP), uploads::expire).await?;
             swept.expired_uploads += expired;
+            if expired > 0 {
+                crash_point("uploads.expired");
+            }
             if expired < STEP {
                 break;
             }
@@ -65,12 +69,18 @@ impl<B: BlobStore> Registry<B> {
         loop {
             let due = self.metadata().write((now, STEP), condemned::take_due).await?;
             let taken = due.len() as u64;
+            if taken > 0 {
+                crash_point("condemned.taken");
+            }
             let removals = due.into_iter().map(|item| self.clear(item));
             let mut cleared = stream::iter(removals).buffer_unordered(AT_A_TIME);
             let mut gone = Vec::new();
             while let Some((id, outcome)) = cleared.next().await {
                 match outcome {
-                    Ok(()) => gone.push(id),
+                    Ok(()) => {
+                        gone.push(id);
+                        crash_point("condemned.cleared");
+                    }
                     Err(fault) => {
                         warn!(%fault, "condemned bytes could not be removed; trying again later");
                         self.metadata().write((id, now), condemned::postpone).await?;
@@ -80,6 +90,7 @@ impl<B: BlobStore> Registry<B> {
             swept.removed += gone.len() as u64;
             if !gone.is_empty() {
                 self.metadata().write(gone, condemned::forget).await?;
+                crash_point("condemned.forgotten");
             }
             if taken < STEP {
                 return Ok(swept);

@@ -17,6 +17,7 @@ use tracing::warn;
 
 use super::{Creation, Registry, fault};
 use crate::buffers::Filled;
+use crate::crash::crash_point;
 use crate::error::{Error, Fault, FaultKind};
 use crate::ids::new_id;
 use crate::metadata::uploads::{self, Begin, Claim, Finish, Save, Session};
@@ -99,6 +100,7 @@ impl<B: BlobStore> Registry<B> {
             expires_at: now.after(self.shared.uploads_expire_after),
         };
         self.metadata().write(begin, uploads::begin).await?;
+        crash_point("upload.begun");
         Ok(id)
     }
 
@@ -230,6 +232,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             until: claimed_until,
         };
         let before = registry.metadata().write(claim, uploads::claim).await?;
+        crash_point("upload.claimed");
         let mut session = before.clone();
         if let Some(digest) = sealing.as_ref().filter(|_| session.received == 0) {
             session.hasher = Hasher::new(digest.algorithm());
@@ -345,6 +348,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
         let appending = self.registry.shared.blobs.append(&mut session.staged, vec![batch]);
         let (appended, hasher) = join(appending, hashing).await;
         appended?;
+        crash_point("upload.appended");
         session.hasher = hasher?;
         session.received += size as u64;
         Ok(())
@@ -354,6 +358,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
     /// `keep`, or is done.
     async fn save(&mut self, keep: Option<Duration>) -> Result<(), Error> {
         self.registry.shared.blobs.sync(&mut self.session.staged).await?;
+        crash_point("upload.synced");
         let now = self.registry.now();
         let session = &self.session;
         let save = Save {
@@ -367,6 +372,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             keep_until: keep.map(|keep| now.after(keep)),
         };
         self.registry.metadata().write(save, uploads::save).await?;
+        crash_point("upload.saved");
         self.claimed_until = now.after(keep.unwrap_or_default());
         self.saved = self.session.clone();
         self.save_at = Instant::now() + SAVE_TIME;
@@ -450,6 +456,7 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             Ok(sealed) => sealed,
             Err(fault) => return Err(self.leave_as_is_after(fault.into()).await),
         };
+        crash_point("upload.sealed");
         if !is_known {
             match self.read_back(&location, digest).await {
                 Ok(None) => {}
@@ -471,7 +478,10 @@ impl<'r, B: BlobStore> Writer<'r, B> {
             kept_until: self.registry.now().after(self.registry.shared.delays.unreferenced),
         };
         match self.registry.metadata().write(finish, uploads::finish).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                crash_point("upload.finished");
+                Ok(())
+            }
             // The bytes have left their staging place: only what they were sealed as leads to them.
             Err(error) => Err(self.leave_as_is_after(error).await),
         }

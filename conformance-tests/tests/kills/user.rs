@@ -1,31 +1,44 @@
-//! The real binary is killed at random moments while clients push and delete and it collects: whatever was
-//! acknowledged is there and whole, and `berth fsck` finds nothing that a sweep would not clear.
-//!
-//! `BERTH_KILLS` says how often, on each kind of store.
+//! Clients that push and delete until the server dies, and know what they were told.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use conformance_tests::content::{Blob, Manifest, sha256};
-use conformance_tests::stores::{Blobs, Metadata, Stores};
-use conformance_tests::{Berth, Client, Options, Repository};
+use conformance_tests::{Client, Repository};
 use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder, Response};
-use serde_json::Value;
 
 const CLIENTS: u64 = 4;
 const TAGS: [&str; 4] = ["a", "b", "c", "d"];
 /// Layers that many images share.
 const SHARED: u64 = 6;
-const PATIENCE: Duration = Duration::from_secs(120);
 
-/// So short that everything is collected again and again; the server warns of it.
-const CONFIG: &str = "[collection]\nunreferenced_after = \"3s\"\nuntagged_after = \"1s\"\n\
-                      [uploads]\nexpire_after = \"2s\"\n\
-                      [scrub]\nbytes_per_second = \"1GiB\"\nevery = \"1s\"";
+/// Clients that use the store at once.
+pub(crate) struct Users(Vec<User>);
 
-fn kills(otherwise: usize) -> usize {
-    std::env::var("BERTH_KILLS").map_or(otherwise, |text| text.parse().expect("BERTH_KILLS is a number"))
+impl Users {
+    /// Some, each with a token of its own before anything is killed.
+    pub(crate) async fn new(admin: &Client) -> Self {
+        let users: Vec<_> = (0..CLIENTS).map(User::new).collect();
+        for user in &users {
+            admin.repository(&user.repository).await;
+        }
+        Self(users)
+    }
+
+    /// They push and delete until the server dies.
+    pub(crate) async fn work(&mut self, client: &Client) {
+        join_all(self.0.iter_mut().map(|user| user.work(client))).await;
+    }
+
+    /// Everything that they were told is so, and every image that is there is whole.
+    pub(crate) async fn check(&mut self, client: &Client) {
+        join_all(self.0.iter_mut().map(|user| user.check(client))).await;
+    }
+
+    /// How many pushes and deletes were acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.0.iter().map(|user| user.acknowledged).sum()
+    }
 }
 
 /// What is known of a tag.
@@ -186,54 +199,4 @@ impl User {
             }
         }
     }
-}
-
-async fn outlives(kills: usize, stores: Stores) {
-    let mut berth = Options::default().stores(stores).config(CONFIG).start();
-    let mut admin = berth.admin();
-    let mut users: Vec<User> = (0..CLIENTS).map(User::new).collect();
-    for user in &users {
-        // With its token before the first kill.
-        admin.repository(&user.repository).await;
-    }
-    let mut random = fastrand::Rng::with_seed(11);
-    for kill in 0..kills {
-        let working = join_all(users.iter_mut().map(|user| user.work(&admin)));
-        let killing = async {
-            tokio::time::sleep(Duration::from_millis(random.u64(1..400))).await;
-            berth.kill();
-        };
-        tokio::join!(working, killing);
-        if kill % 20 == 19 {
-            assert_eq!(found(&berth), Vec::<Value>::new(), "after {kill} kills");
-        }
-        berth.start_again();
-        admin = admin.reconnected();
-        join_all(users.iter_mut().map(|user| user.check(&admin))).await;
-    }
-    let acknowledged: u64 = users.iter().map(|user| user.acknowledged).sum();
-    println!("{kills} kills: {acknowledged} pushes and deletes were acknowledged and are so");
-    assert!(acknowledged > kills as u64, "{acknowledged} in all: too few to show anything");
-    assert!(berth.stop().success());
-    assert_eq!(found(&berth), Vec::<Value>::new());
-    berth.start_again();
-    admin = admin.reconnected();
-    join_all(users.iter_mut().map(|user| user.check(&admin))).await;
-}
-
-/// What `berth fsck --deep` finds.
-fn found(berth: &Berth) -> Vec<Value> {
-    let outcome = berth.fsck(&["--deep", "--format", "json"]).deadline(PATIENCE).run();
-    let said: Value = serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome}"));
-    said["findings"].as_array().expect("findings").clone()
-}
-
-#[tokio::test]
-async fn what_was_acknowledged_outlives_kills_on_one_machine() {
-    outlives(kills(60), Stores { blobs: Blobs::Local, metadata: Metadata::Sqlite }).await;
-}
-
-#[tokio::test]
-async fn what_was_acknowledged_outlives_kills_on_postgresql_and_s3() {
-    outlives(kills(40), Stores { blobs: Blobs::S3, metadata: Metadata::Postgres }).await;
 }
