@@ -46,6 +46,14 @@ fn what_is_wrong_is_told_with_its_line_and_what_to_do() {
         ("ARG B\nFROM $B\n".to_owned(), vec!["line 2", "--build-arg B="]),
         (format!("FROM --platform=linux/s390x {BASE}\n"), vec!["line 1", "linux/s390x"]),
         (format!("FROM {BASE}\nADD https://example.com/x /\n"), vec!["line 2", "https://example.com/x"]),
+        (
+            format!("FROM {BASE}\nADD github.com/example/x.git /\n"),
+            vec!["line 2", "ADD of github.com/example/x.git: "],
+        ),
+        (
+            format!("FROM {BASE}\nADD someone@example.com:x/y.git /\n"),
+            vec!["line 2", "ADD of someone@example.com:x/y.git: "],
+        ),
         (format!("FROM {BASE}\nRUN --security=insecure true\n"), vec!["line 2", "--security=insecure"]),
         (
             format!("FROM {BASE} AS a\nCOPY --from=b /x /\nFROM {BASE} AS b\nCOPY --from=a /x /\n"),
