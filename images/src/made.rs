@@ -156,12 +156,14 @@ impl LocalImages {
         recipes.sort_by(|(one, ..), (other, ..)| other.cmp(one));
         let (mut total, mut forgotten) = (0_u64, false);
         for (_, path, recipe) in recipes {
-            let size = recipe.map_or(u64::MAX, |recipe| {
+            // One that can't be read keeps no layer: it goes, and takes no other's place.
+            let is_readable = recipe.is_some();
+            let size = recipe.map_or(0, |recipe| {
                 let unpacked = self.layer_facts(&recipe.made.diff_id).map_or(0, |facts| facts.size);
                 unpacked.saturating_add(recipe.made.descriptor.size)
             });
             total = total.saturating_add(size);
-            if total > most {
+            if total > most || !is_readable {
                 forgotten = true;
                 match fs::remove_file(&path) {
                     Err(error) if error.kind() == ErrorKind::NotFound => {}

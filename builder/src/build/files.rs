@@ -17,6 +17,7 @@ use super::wrong::{At, Wrong};
 use crate::dockerfile::Refusal;
 use crate::dockerfile::instructions::{Add, Copy, Paths};
 use crate::ignore::Ignore;
+use crate::image::is_address;
 
 /// Files to be copied, of either instruction.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Copying {
     }
 
     pub(super) fn of_add(add: Add, destination: String) -> Result<Self, Refusal> {
-        if let Some(address) = add.paths.sources.iter().find(|source| is_elsewhere(source)) {
+        if let Some(address) = add.paths.sources.iter().find(|source| is_address(source)) {
             let what = format!("ADD of {address}: nothing is fetched from other machines");
             return Err(Refusal::new(what, "fetch it beforehand, or with a RUN"));
         }
@@ -187,10 +188,6 @@ impl Copying {
 
 fn chmod(text: &str) -> Result<Option<Chmod>, Refusal> {
     if text.is_empty() { Ok(None) } else { Chmod::parse(text).map(Some) }
-}
-
-fn is_elsewhere(source: &str) -> bool {
-    ["http://", "https://", "git://", "ssh://", "git@"].iter().any(|start| source.starts_with(start))
 }
 
 fn is_file(path: &Path) -> bool {

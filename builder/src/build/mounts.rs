@@ -5,11 +5,13 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use berth_oci::{Algorithm, Digest};
 use berth_runner::container::{Access, RootFs};
 use berth_runner::{Mount as Mounted, Source as MountSource};
 use rustix::fs::{FlockOperation, Gid, Uid, flock};
+use rustix::io::Errno;
 
 use super::content::{self, Values};
 use super::copy::Copier;
@@ -17,11 +19,15 @@ use super::inside;
 use super::layers::{Workplace, view};
 use super::snapshot::Snapshot;
 use super::source::{Selection, Source};
+use super::stop::Stop;
 use super::wrong::{At, Wrong};
 use crate::dockerfile::Refusal;
 use crate::dockerfile::instructions::{Mount, MountKind, Sharing};
 use crate::ignore::Ignore;
 use crate::plan::Origin;
+
+/// How long a lock that somebody else holds isn't looked at.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// What mounts can be made of.
 pub(super) struct Given<'g> {
@@ -48,6 +54,8 @@ pub(super) struct Mounting<'m> {
     secrets: Vec<(Mount, Vec<u8>)>,
     /// Caches that nobody else may use meanwhile.
     locks: Vec<File>,
+    /// Ends the waiting for a lock.
+    stop: &'m Stop,
     next: usize,
 }
 
@@ -126,6 +134,7 @@ impl<'m> Mounting<'m> {
         workplace: &'m Workplace,
         memory: &'m Path,
         folder: &'m str,
+        stop: &'m Stop,
     ) -> Self {
         Self {
             given,
@@ -137,6 +146,7 @@ impl<'m> Mounting<'m> {
             memories: Vec::new(),
             secrets: Vec::new(),
             locks: Vec::new(),
+            stop,
             next: 0,
         }
     }
@@ -242,18 +252,31 @@ impl<'m> Mounting<'m> {
             }
             let lock = File::open(&folder).at("locking", &folder)?;
             let operation = match sharing {
-                Sharing::Shared => FlockOperation::LockShared,
-                Sharing::Private => FlockOperation::NonBlockingLockExclusive,
-                Sharing::Locked => FlockOperation::LockExclusive,
+                Sharing::Shared => FlockOperation::NonBlockingLockShared,
+                Sharing::Private | Sharing::Locked => FlockOperation::NonBlockingLockExclusive,
             };
-            match flock(&lock, operation) {
-                Err(rustix::io::Errno::WOULDBLOCK) => continue,
-                locked => locked.at("locking", &folder)?,
+            let is_locked = loop {
+                match flock(&lock, operation) {
+                    Err(Errno::WOULDBLOCK) if sharing == Sharing::Private => break false,
+                    Err(Errno::WOULDBLOCK) => self.wait()?,
+                    locked => break locked.map(|()| true).at("locking", &folder)?,
+                }
+            };
+            if is_locked {
+                self.locks.push(lock);
+                return Ok(data);
             }
-            self.locks.push(lock);
-            return Ok(data);
         }
         Err(Wrong::new("every copy of the cache is used"))
+    }
+
+    /// Waits before another look at a lock. Whoever waits in the kernel instead doesn't hear that the build is stopped.
+    fn wait(&self) -> Result<(), Wrong> {
+        if self.stop.is_asked() {
+            return Err(Wrong::Stopped);
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+        Ok(())
     }
 
     /// Puts the secrets where they can be mounted from; called where the memory is mounted.

@@ -81,7 +81,7 @@ pub(super) fn perform(
 ) -> Result<Vec<PathBuf>, Wrong> {
     // In memory: secrets are in the command's variables and files, and are never on the disk.
     let folder = workplace.folder("sandbox")?;
-    let mut mounting = Mounting::new(given, workplace, &folder, &step.folder);
+    let mut mounting = Mounting::new(given, workplace, &folder, &step.folder, watch.stop);
     for mount in &step.mounts {
         mounting.add(mount)?;
     }

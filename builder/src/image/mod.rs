@@ -18,6 +18,7 @@ use crate::dockerfile::{Global, Instruction, Kind, Problem, Refusal, Scope};
 use crate::go;
 
 pub use command::{CommandStep, Script};
+pub(crate) use paths::is_address;
 
 /// Where programs are looked for when an image doesn't say.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

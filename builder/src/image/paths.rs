@@ -41,7 +41,7 @@ pub(super) fn check_add(add: &Add) -> Result<(), Refusal> {
     check_owner(&add.chown, add.link)?;
     match &add.paths.sources[..] {
         _ if add.checksum.is_empty() => Ok(()),
-        [source] if source.contains("://") || source.starts_with("git@") => Ok(()),
+        [source] if is_address(source) => Ok(()),
         [_] => Err(Refusal::new("checksum requires HTTP(S) or Git sources", "leave out --checksum")),
         _ => {
             let remedy = "write an ADD for each of them";
@@ -63,6 +63,50 @@ fn check_owner(chown: &str, link: bool) -> Result<(), Refusal> {
     Err(Refusal::new(what, "write the numbers, or leave out --link"))
 }
 
+/// Whether `ADD` takes it for the address of a file or of a git repository, as BuildKit does.
+pub(crate) fn is_address(source: &str) -> bool {
+    let is_git = ["git://", "ssh://", "github.com/"].iter().any(|start| source.starts_with(start));
+    is_http(source) || is_git || is_scp(source)
+}
+
+/// Whether it is written `USER@HOST:PATH`.
+fn is_scp(source: &str) -> bool {
+    let Some((user, (host, _))) =
+        source.split_once('@').and_then(|(user, rest)| Some((user, rest.split_once(':')?)))
+    else {
+        return false;
+    };
+    let is_of = |word: &str, marks: &[char]| {
+        !word.is_empty() && word.chars().all(|one| one.is_ascii_alphanumeric() || marks.contains(&one))
+    };
+    is_of(user, &['-', '_']) && is_of(host, &['-', '.'])
+}
+
 fn is_http(source: &str) -> bool {
     ["http://", "https://"].iter().any(|scheme| source.starts_with(scheme))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_address;
+
+    #[test]
+    fn addresses_are_told_from_files_as_buildkit_does() {
+        for address in [
+            "https://example.com/f",
+            "git://example.com/x",
+            "ssh://git@example.com/x",
+            "github.com/x/y.git",
+            "github.com/x/y",
+            "git@example.com:x/y.git",
+            "some-one@example.com:x",
+        ] {
+            assert!(is_address(address), "{address}");
+        }
+        for file in
+            ["f", "./github.com/x", "github.com", "gitlab.com/x/y.git", "a@b", "a:b@c", "a b@c:d", "@c:d"]
+        {
+            assert!(!is_address(file), "{file}");
+        }
+    }
 }

@@ -23,6 +23,21 @@ fn a_build_in_which_nothing_changed_does_nothing_again() {
 }
 
 #[test]
+fn a_damaged_note_of_a_step_goes_and_takes_no_other_with_it() {
+    let workshop = Workshop::new();
+    let text = format!("FROM {BASE}\nRUN echo 1 > /a\nRUN echo 2 > /b\n");
+    workshop.make(&text);
+    let damaged = workshop.data().join("local/recipes").join("0".repeat(64));
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+    fs::write(&damaged, "{").unwrap();
+    fs::File::options().write(true).open(&damaged).unwrap().set_modified(later).unwrap();
+    workshop.make(&text);
+    assert!(!damaged.exists());
+    let third = workshop.make(&text);
+    assert_eq!(count(&third.stderr, " CACHED"), 2, "{third}");
+}
+
+#[test]
 fn contents_count_and_times_do_not() {
     let workshop = Workshop::new();
     workshop.file("f", "1");

@@ -1,6 +1,9 @@
 //! What can't be built, and how that is said.
 
-use std::process::{Command, Stdio};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -43,6 +46,14 @@ fn what_is_wrong_is_told_with_its_line_and_what_to_do() {
         ("ARG B\nFROM $B\n".to_owned(), vec!["line 2", "--build-arg B="]),
         (format!("FROM --platform=linux/s390x {BASE}\n"), vec!["line 1", "linux/s390x"]),
         (format!("FROM {BASE}\nADD https://example.com/x /\n"), vec!["line 2", "https://example.com/x"]),
+        (
+            format!("FROM {BASE}\nADD github.com/example/x.git /\n"),
+            vec!["line 2", "ADD of github.com/example/x.git: "],
+        ),
+        (
+            format!("FROM {BASE}\nADD someone@example.com:x/y.git /\n"),
+            vec!["line 2", "ADD of someone@example.com:x/y.git: "],
+        ),
         (format!("FROM {BASE}\nRUN --security=insecure true\n"), vec!["line 2", "--security=insecure"]),
         (
             format!("FROM {BASE} AS a\nCOPY --from=b /x /\nFROM {BASE} AS b\nCOPY --from=a /x /\n"),
@@ -69,51 +80,90 @@ fn a_context_that_is_none_is_told() {
 #[test]
 fn ctrl_c_ends_the_command_and_leaves_nothing() {
     let workshop = Workshop::new();
-    workshop.dockerfile(&format!("FROM {BASE}\nRUN echo begun; sleep 1000\n"));
-    let mut child = Command::new(conformance_tests::binary::berth())
-        .arg("build")
-        .arg(workshop.context())
-        .env("BERTH_DATA", workshop.data())
-        .env("HOME", workshop.path(""))
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.ends_with(" begun\n") {
-        line.clear();
-        assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0, "it ended too soon");
+    let mut build = Build::begin(&workshop, &format!("FROM {BASE}\nRUN echo begun; sleep 1000\n"));
+    build.hears(" begun\n");
+    build.is_interrupted();
+    workshop.nothing_is_left();
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_a_cache_that_another_build_has_locked() {
+    let workshop = Workshop::new();
+    let text = |word: &str| {
+        format!("FROM {BASE}\nRUN --mount=type=cache,sharing=locked,target=/c echo {word}; sleep 1000\n")
+    };
+    let mut first = Build::begin(&workshop, &text("begun"));
+    first.hears(" begun\n");
+    let second = Build::begin(&workshop, &text("never"));
+    let caches = workshop.data().join("local/caches");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !second.has_open(&caches) {
+        assert!(Instant::now() < deadline, "it came to no cache");
+        std::thread::sleep(Duration::from_millis(10));
     }
-    let asked = Instant::now();
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let mut rest = String::new();
-    std::io::Read::read_to_string(&mut said, &mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(1));
-    assert!(rest.ends_with("interrupted\n"), "{rest}");
-    assert!(asked.elapsed() < Duration::from_secs(10));
+    second.is_interrupted();
+    first.is_interrupted();
     workshop.nothing_is_left();
 }
 
 #[test]
 fn a_killed_build_is_cleared_up_by_the_next() {
     let workshop = Workshop::new();
-    workshop.dockerfile(&format!("FROM {BASE}\nRUN echo begun; sleep 1000\n"));
-    let mut child = Command::new(conformance_tests::binary::berth())
-        .arg("build")
-        .arg(workshop.context())
-        .env("BERTH_DATA", workshop.data())
-        .env("HOME", workshop.path(""))
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.ends_with(" begun\n") {
-        line.clear();
-        assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0, "it ended too soon");
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut build = Build::begin(&workshop, &format!("FROM {BASE}\nRUN echo begun; sleep 1000\n"));
+    build.hears(" begun\n");
+    build.child.kill().unwrap();
+    build.child.wait().unwrap();
     workshop.make(&format!("FROM {BASE}\nRUN true\n"));
     workshop.nothing_is_left();
+}
+
+/// A build that isn't waited for.
+struct Build {
+    child: Child,
+    said: BufReader<ChildStderr>,
+}
+
+impl Build {
+    fn begin(workshop: &Workshop, dockerfile: &str) -> Self {
+        workshop.dockerfile(dockerfile);
+        let mut child = Command::new(conformance_tests::binary::berth())
+            .arg("build")
+            .arg(workshop.context())
+            .env("BERTH_DATA", workshop.data())
+            .env("HOME", workshop.path(""))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        Self { child, said }
+    }
+
+    /// Reads what it says until a line ends like this.
+    fn hears(&mut self, end: &str) {
+        let mut line = String::new();
+        while !line.ends_with(end) {
+            line.clear();
+            assert!(self.said.read_line(&mut line).unwrap() > 0, "it ended too soon");
+        }
+    }
+
+    /// Whether it has opened something in this folder.
+    fn has_open(&self, folder: &Path) -> bool {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        files
+            .flatten()
+            .filter_map(|file| fs::read_link(file.path()).ok())
+            .any(|path| path.starts_with(folder))
+    }
+
+    /// It ends soon after ctrl-C, and says why.
+    fn is_interrupted(mut self) {
+        let asked = Instant::now();
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(1));
+        assert!(rest.ends_with("interrupted\n"), "{rest}");
+        assert!(asked.elapsed() < Duration::from_secs(10));
+    }
 }
