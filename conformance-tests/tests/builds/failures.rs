@@ -69,6 +69,23 @@ fn what_is_wrong_is_told_with_its_line_and_what_to_do() {
 }
 
 #[test]
+fn a_dockerfile_that_is_huge_or_no_text_is_refused_with_its_line() {
+    let workshop = Workshop::new();
+    for (text, words) in [
+        (vec![b'x'; 10 << 20], ["Dockerfile line 1: ", "65535"]),
+        (b"FROM scratch\nLABEL a=\xff\xfe\n".to_vec(), ["Dockerfile line 2: ", "0xFF is not UTF-8"]),
+    ] {
+        workshop.file("Dockerfile", text);
+        let outcome = workshop.build("-t made").run();
+        assert_eq!(outcome.code(), Some(1), "{outcome}");
+        for word in words {
+            outcome.says(word);
+        }
+        assert_eq!(outcome.stderr.lines().count(), 1, "{outcome}");
+    }
+}
+
+#[test]
 fn a_context_that_is_none_is_told() {
     let workshop = Workshop::new();
     let build = |context: &str| workshop.program().args(["build", context]).run();

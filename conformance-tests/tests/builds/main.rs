@@ -7,6 +7,8 @@ mod attacks;
 mod buildkit;
 mod cache;
 mod copies;
+#[cfg(feature = "real-clients")]
+mod dockerfiles;
 mod failures;
 mod inputs;
 mod mounts;
