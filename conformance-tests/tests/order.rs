@@ -44,9 +44,12 @@ fn calls(record: &str) -> Vec<Call> {
     calls
 }
 
+/// What a call is, and how it is known.
+type Step<'s> = (&'s str, &'s dyn Fn(&str) -> bool);
+
 /// Fails unless the calls have successors of these kinds, each beginning after the one before has ended.
 #[track_caller]
-fn in_order(calls: &[Call], steps: &[(&str, &dyn Fn(&str) -> bool)]) {
+fn in_order(calls: &[Call], steps: &[Step<'_>]) {
     let mut after = 0;
     for (what, is_it) in steps {
         let found = calls.iter().filter(|call| call.began >= after && is_it(&call.text));

@@ -46,7 +46,7 @@ pub async fn restore(
     };
     let restored = match &config.metadata.url {
         MetadataUrl::Sqlite(_) => restoring.await,
-        MetadataUrl::Postgres(_) => alone(&folder, &bare, restoring).await,
+        MetadataUrl::Postgres(_) => Box::pin(alone(&folder, &bare, restoring)).await,
     };
     if let Some(lease) = &bare.blob_lease {
         lease.give_back().await;

@@ -54,10 +54,10 @@ impl Chmod {
         }
     }
 
-    /// The mode of folders that are made on the way.
+    /// The mode of folders that are made on the way: without the set-id and sticky bits.
     pub(super) fn of_folders_on_the_way(&self) -> u32 {
         match self {
-            Self::Is(mode) => *mode,
+            Self::Is(mode) => mode & 0o777,
             Self::Changes(_) => 0o755,
         }
     }

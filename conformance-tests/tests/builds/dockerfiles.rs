@@ -305,4 +305,9 @@ pub(crate) const DOCKERFILES: &[(&str, &str)] = &[
     ),
     ("run-in-tmp", "FROM base\nRUN mkdir -p /run /var /mnt && touch /run/x /tmp/z; ls -a / > /l\n"),
     ("etc-files", "FROM base\nRUN test -s /etc/resolv.conf; test -s /etc/hosts\nCOPY a.txt /etc/hosts\n"),
+    (
+        "copy-attributes",
+        "FROM base\nCOPY capable /a\nCOPY --chown=app capable /b\nCOPY . /c/\nRUN chmod 711 /a\n",
+    ),
+    ("copy-sticky-folder", "FROM base\nCOPY --chmod=1777 sub /e/\nCOPY --chmod=2751 sub /new/f/\n"),
 ];

@@ -99,7 +99,7 @@ fn ctrl_c_ends_the_command_and_leaves_nothing() {
     let workshop = Workshop::new();
     let mut build = Build::begin(&workshop, &format!("FROM {BASE}\nRUN echo begun; sleep 1000\n"));
     build.hears(" begun\n");
-    build.is_interrupted();
+    build.interrupt();
     workshop.nothing_is_left();
 }
 
@@ -118,8 +118,8 @@ fn ctrl_c_ends_the_wait_for_a_cache_that_another_build_has_locked() {
         assert!(Instant::now() < deadline, "it came to no cache");
         std::thread::sleep(Duration::from_millis(10));
     }
-    second.is_interrupted();
-    first.is_interrupted();
+    second.interrupt();
+    first.interrupt();
     workshop.nothing_is_left();
 }
 
@@ -150,8 +150,8 @@ impl Build {
             .env("HOME", workshop.path(""))
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap());
+            .expect("starting berth build");
+        let said = BufReader::new(child.stderr.take().expect("its standard error"));
         Self { child, said }
     }
 
@@ -160,13 +160,13 @@ impl Build {
         let mut line = String::new();
         while !line.ends_with(end) {
             line.clear();
-            assert!(self.said.read_line(&mut line).unwrap() > 0, "it ended too soon");
+            assert!(self.said.read_line(&mut line).expect("a line") > 0, "it ended too soon");
         }
     }
 
     /// Whether it has opened something in this folder.
     fn has_open(&self, folder: &Path) -> bool {
-        let files = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let files = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("its open files");
         files
             .flatten()
             .filter_map(|file| fs::read_link(file.path()).ok())
@@ -174,12 +174,12 @@ impl Build {
     }
 
     /// It ends soon after ctrl-C, and says why.
-    fn is_interrupted(mut self) {
+    fn interrupt(mut self) {
         let asked = Instant::now();
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        kill_process(Pid::from_child(&self.child), Signal::INT).expect("interrupting it");
         let mut rest = String::new();
-        self.said.read_to_string(&mut rest).unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), Some(1));
+        self.said.read_to_string(&mut rest).expect("what it says");
+        assert_eq!(self.child.wait().expect("how it ended").code(), Some(1));
         assert!(rest.ends_with("interrupted\n"), "{rest}");
         assert!(asked.elapsed() < Duration::from_secs(10));
     }

@@ -15,6 +15,7 @@ use crate::{CONFIG, ONE_MACHINE, PATIENCE, SHARED, found};
 const ABORTED: i32 = rustix::process::Signal::ABORT.as_raw();
 
 /// It dies at each place when it comes there for the first time, and for a later one.
+#[expect(clippy::print_stdout, reason = "says how much it shows")]
 async fn outlives_every_point(stores: Stores) {
     let mut berth = Options::default().stores(stores).config(CONFIG).start();
     let mut admin = berth.admin();

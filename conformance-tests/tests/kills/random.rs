@@ -9,14 +9,15 @@ use serde_json::Value;
 use crate::user::Users;
 use crate::{CONFIG, ONE_MACHINE, SHARED, found, times};
 
-async fn outlives(kills: usize, stores: Stores) {
+#[expect(clippy::print_stdout, reason = "says how much it shows")]
+async fn outlives(kills: usize, within: Duration, stores: Stores) {
     let mut berth = Options::default().stores(stores).config(CONFIG).start();
     let mut admin = berth.admin();
     let mut users = Users::new(&admin).await;
     let mut random = fastrand::Rng::with_seed(11);
     for kill in 0..kills {
         let killing = async {
-            tokio::time::sleep(Duration::from_millis(random.u64(1..400))).await;
+            tokio::time::sleep(within.mul_f64(random.f64())).await;
             berth.kill();
         };
         tokio::join!(users.work(&admin), killing);
@@ -38,10 +39,10 @@ async fn outlives(kills: usize, stores: Stores) {
 
 #[tokio::test]
 async fn what_was_acknowledged_outlives_kills_on_one_machine() {
-    outlives(times("BERTH_KILLS", 60), ONE_MACHINE).await;
+    outlives(times("BERTH_KILLS", 60), Duration::from_millis(400), ONE_MACHINE).await;
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_outlives_kills_on_postgresql_and_s3() {
-    outlives(times("BERTH_KILLS", 40), SHARED).await;
+    outlives(times("BERTH_KILLS", 40), Duration::from_millis(1200), SHARED).await;
 }
