@@ -135,6 +135,19 @@ impl LocalImages {
         Ok(())
     }
 
+    /// What builds noted of the files they read; nothing when there is none, or none that can be read.
+    pub fn file_hashes(&self) -> String {
+        fs::read_to_string(self.path("hashes")).unwrap_or_default()
+    }
+
+    /// Notes `text` of the files that a build read, for [`LocalImages::file_hashes`]. Blocks.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn remember_file_hashes(&self, text: &str) -> Result<()> {
+        self.replace(&self.decide()?, &self.path("hashes"), text.as_bytes())
+    }
+
     /// Forgets the steps used longest ago whose layers, beyond `most` bytes together, only builds could need.
     /// Blocks.
     ///

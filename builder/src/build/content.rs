@@ -7,6 +7,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 use berth_oci::{Algorithm, Digest, Hasher};
 
@@ -96,7 +97,12 @@ fn one(
             let number = *values.links.entry((found.dev(), found.ino())).or_insert(next);
             values.add(number.to_le_bytes());
         }
-        values.add(digest_of(&from, &found).at("reading", path)?.as_str());
+        let read = || digest_of(&from, &found);
+        let digest = match &selection.source.hashes {
+            Some(hashes) => hashes.of(&found, SystemTime::now(), read),
+            None => read(),
+        };
+        values.add(digest.at("reading", path)?.as_str());
     } else {
         values.add(found.rdev().to_le_bytes());
     }

@@ -177,6 +177,7 @@ impl Copying {
             ignore: Ignore::default(),
             files: Files::OfImage,
             name: "the archive".to_owned(),
+            hashes: None,
         };
         make_folders(root, Path::new(&self.destination), 0o755, owner, None)?;
         let all = Selection { source: &source, include: None, exclude: Ignore::default() };
@@ -208,7 +209,13 @@ fn heredocs(paths: &Paths, work: &Path, time: i64) -> Result<Source, Wrong> {
         make().at("writing", Path::new(&heredoc.name))?;
     }
     let ignore = Ignore::default();
-    Ok(Source { root, ignore, files: Files::OfContext(time), name: "the Dockerfile".to_owned() })
+    Ok(Source {
+        root,
+        ignore,
+        files: Files::OfContext(time),
+        name: "the Dockerfile".to_owned(),
+        hashes: None,
+    })
 }
 
 /// `WORKDIR`: makes the folder for the user.

@@ -9,6 +9,7 @@ mod copy;
 mod event;
 mod files;
 mod glob;
+mod hashes;
 mod inside;
 mod layers;
 mod mode;
@@ -140,7 +141,10 @@ pub fn build(
     let builder = steps::Builder::new(local, request, &global, &bases, began, stop, tell);
     let done = stages::build(&builder, &plan);
     // Also when it failed: what was done need not be done again.
-    let remembered = local.remember_made(&builder.made()).and_then(|()| local.forget_made(MOST_KEPT_BYTES));
+    let remembered = local
+        .remember_made(&builder.made())
+        .and_then(|()| builder.file_hashes().map_or(Ok(()), |text| local.remember_file_hashes(&text)))
+        .and_then(|()| local.forget_made(MOST_KEPT_BYTES));
     let (draft, snapshot) = done?;
     remembered.map_err(|error| Error::Other(error.to_string()))?;
     let config = finished(draft.image().clone(), request, &snapshot);

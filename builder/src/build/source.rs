@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::glob;
+use super::hashes::Hashes;
 use super::inside;
 use super::wrong::{At, Wrong};
 use crate::ignore::{self, Ignore};
@@ -19,6 +20,8 @@ pub(super) struct Source {
     pub(super) files: Files,
     /// What it is called in sentences.
     pub(super) name: String,
+    /// What is known of its files, if they may be those of an earlier build.
+    pub(super) hashes: Option<Hashes>,
 }
 
 /// Whose files are copied.
@@ -187,7 +190,8 @@ mod tests {
         }
         let root = folder.path().to_owned();
         let ignore = Ignore::read(ignore.as_bytes()).unwrap();
-        let source = Source { root, ignore, files: Files::OfContext(0), name: "the context".to_owned() };
+        let source =
+            Source { root, ignore, files: Files::OfContext(0), name: "the context".to_owned(), hashes: None };
         (folder, source)
     }
 

@@ -11,6 +11,7 @@ use berth_runner::{Mounted, with_mounted};
 use super::content::Values;
 use super::event::{Event, Tell, What};
 use super::files::{self, Copying};
+use super::hashes::Hashes;
 use super::layers::{Workplace, view};
 use super::mounts::{self, Given};
 use super::run::{self, Watch};
@@ -67,6 +68,7 @@ impl<'b> Builder<'b> {
             ignore: request.context.ignore.clone(),
             files: Files::OfContext(epoch),
             name: request.context.name.clone(),
+            hashes: Some(Hashes::read(&local.file_hashes())),
         };
         Self {
             local,
@@ -85,6 +87,11 @@ impl<'b> Builder<'b> {
     /// The layers that were made, with the keys of their steps.
     pub(super) fn made(&self) -> Vec<(Digest, MadeLayer)> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is to be noted of the context's files for later builds, if it isn't.
+    pub(super) fn file_hashes(&self) -> Option<String> {
+        self.context.hashes.as_ref().and_then(Hashes::text)
     }
 
     /// Builds a stage whose needs are met.
@@ -276,6 +283,7 @@ impl<'b> Builder<'b> {
             ignore: Default::default(),
             files: Files::OfImage,
             name: "what it is copied from".to_owned(),
+            hashes: None,
         };
         if from.layers.is_empty() {
             std::fs::create_dir_all(&source.root).at("making", &source.root)?;

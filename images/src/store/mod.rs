@@ -8,6 +8,7 @@
 //! partial/                    layers that are being downloaded, to be gone on with
 //! tmp/                        what is being made; each owner locks its own
 //! leases/, held/              what is needed just now by a process, and for long by a container
+//! hashes                      what files of build contexts hold
 //! recipes/                    which layers came of which steps of builds
 //! caches/                     what `RUN --mount=type=cache` keeps from one build to the next
 //! locks/                      who downloads which layer
