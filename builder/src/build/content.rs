@@ -68,11 +68,11 @@ fn one(
         values.add(found.uid().to_le_bytes());
         values.add(found.gid().to_le_bytes());
         values.add(found.mtime().to_le_bytes());
-    }
-    if !kind.is_symlink() {
-        for (name, value) in xattrs(&from).at("reading the attributes of", path)? {
-            values.add(name);
-            values.add(value);
+        if !kind.is_symlink() {
+            for (name, value) in xattrs(&from).at("reading the attributes of", path)? {
+                values.add(name);
+                values.add(value);
+            }
         }
     }
     if kind.is_dir() {

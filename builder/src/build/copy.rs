@@ -230,7 +230,10 @@ impl<'c> Copier<'c> {
                 let mode = found.mode() & 0o7777;
                 let mode = self.chmod.map_or(mode, |chmod| chmod.apply(mode, kind));
                 rustix::fs::chmodat(CWD, target, Mode::from_raw_mode(mode), AtFlags::empty())?;
-                copy_xattrs(from, target, files)?;
+                // A context's files come without any, as in what BuildKit makes of them.
+                if files == Files::OfImage {
+                    copy_xattrs(from, target)?;
+                }
             }
             let time = match files {
                 Files::OfContext(time) => (time, 0),
@@ -331,12 +334,9 @@ pub(super) fn xattrs(path: &Path) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     Ok(all)
 }
 
-/// Copies the attributes. A context's files come without capabilities, as in what BuildKit makes of them.
-fn copy_xattrs(from: &Path, target: &Path, files: Files) -> io::Result<()> {
+fn copy_xattrs(from: &Path, target: &Path) -> io::Result<()> {
     for (name, value) in xattrs(from)? {
-        if files == Files::OfImage || &name[..] != b"security.capability" {
-            rustix::fs::lsetxattr(target, &name[..], &value, XattrFlags::empty())?;
-        }
+        rustix::fs::lsetxattr(target, &name[..], &value, XattrFlags::empty())?;
     }
     Ok(())
 }

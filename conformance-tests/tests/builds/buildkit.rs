@@ -53,10 +53,12 @@ fn fill(workshop: &Workshop) {
         };
         workshop.file(name, packed);
     }
-    Program::new("zstd").args(["-q", "-k"]).arg(context.join("in.tar")).succeeds();
+    for compress in ["zstd", "xz", "bzip2"] {
+        Program::new(compress).args(["-q", "-k"]).arg(context.join("in.tar")).succeeds();
+    }
     workshop.file("fake.tar.gz", "no archive").file("capable", "c");
     let capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    for (name, value) in [("security.capability", &capability[..]), ("user.note", b"kept")] {
+    for (name, value) in [("security.capability", &capability[..]), ("user.note", b"dropped")] {
         rustix::fs::setxattr(context.join("capable"), name, value, rustix::fs::XattrFlags::empty())
             .expect("setting an attribute");
     }

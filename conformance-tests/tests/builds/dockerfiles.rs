@@ -228,7 +228,7 @@ pub(crate) const DOCKERFILES: &[(&str, &str)] = &[
     ),
     (
         "add-compressions",
-        "FROM base\nADD in.tar.zst /zst/\nADD in.tar.gz in.tar /both/\nADD --chmod=600 a.txt /mode/\n",
+        "FROM base\nADD in.tar.zst /zst/\nADD in.tar.xz /xz/\nADD in.tar.bz2 /bz2/\nADD in.tar.gz in.tar /both/\nADD --chmod=600 a.txt /mode/\n",
     ),
     (
         "add-no-archive",

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use conformance_tests::layout::Layout;
 use conformance_tests::{Outcome, Program, binary};
@@ -167,12 +168,23 @@ impl Workshop {
         let data = self.data().display().to_string();
         let mounts = fs::read_to_string("/proc/self/mounts").expect("listing mounts");
         assert!(!mounts.contains(&data), "{mounts}");
-        for process in fs::read_dir("/proc").expect("listing processes").flatten() {
-            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            assert!(!(line.contains(" isolated-") && line.contains(&data)), "{line}");
+        // One that was killed may take a moment to go.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while let Some(line) = isolated(&data) {
+            assert!(Instant::now() < deadline, "{line}");
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// The command line of a process that builds something in `data`, if there is one.
+fn isolated(data: &str) -> Option<String> {
+    let processes = fs::read_dir("/proc").expect("listing processes").flatten();
+    let mut lines = processes.map(|process| {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ")
+    });
+    lines.find(|line| line.contains(" isolated-") && line.contains(data))
 }
 
 fn write_base(path: &Path) {

@@ -7,7 +7,10 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel}
 
 use berth_oci::{Algorithm, Digest, Hasher};
 use bytes::{Buf, Bytes};
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::{CONCATENATED, Stream};
 use tokio::sync::mpsc;
 
 use super::folder::too_large;
@@ -16,6 +19,8 @@ use super::{Archive, Limits, Privilege, Unpacked, Wrong, unpack};
 /// How much is decompressed at a time, and how many such pieces wait to be unpacked.
 const PIECE_BYTES: usize = 256 * 1024;
 const PIECES: usize = 8;
+/// How much memory undoing xz may take: that of `xz -9` and as much again.
+const XZ_MEMORY: u64 = 128 << 20;
 
 /// A layer's bytes, compressed or not, as something else receives them.
 pub(crate) struct Feed {
@@ -165,13 +170,17 @@ pub(crate) fn decoder<'i>(mut input: impl BufRead + 'i) -> Result<Box<dyn io::Re
     let (gzip, zstd) = (is(&[0x1f, 0x8b]), is(&[0x28, 0xb5, 0x2f, 0xfd]));
     let (xz, bzip2) = (is(b"\xfd7zXZ\0"), is(b"BZh"));
     let input = io::Read::chain(io::Cursor::new(start), input);
-    Ok(match (gzip, zstd) {
-        (true, _) => Box::new(MultiGzDecoder::new(input)),
-        (_, true) => Box::new(zstd::Decoder::with_buffer(input).map_err(Wrong::Source)?),
-        _ if xz || bzip2 => {
-            return Err(Wrong::archive("it is compressed with xz or bzip2; gzip and zstd are supported"));
-        }
-        _ => Box::new(input),
+    Ok(if gzip {
+        Box::new(MultiGzDecoder::new(input))
+    } else if zstd {
+        Box::new(zstd::Decoder::with_buffer(input).map_err(Wrong::Source)?)
+    } else if xz {
+        let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(io::Error::from);
+        Box::new(XzDecoder::new_stream(input, stream.map_err(Wrong::Source)?))
+    } else if bzip2 {
+        Box::new(MultiBzDecoder::new(input))
+    } else {
+        Box::new(input)
     })
 }
 
@@ -188,14 +197,12 @@ pub fn unpack_any(
     unpack(BufReader::with_capacity(1 << 20, decoder(input)?), folder, limits, privilege)
 }
 
-/// Whether the file at `path` is an archive, compressed or not: it has a first entry. One that is compressed in
-/// a way that can't be undone here is taken for one.
+/// Whether the file at `path` is an archive, compressed or not: it has a first entry.
 pub fn is_archive(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
     match decoder(BufReader::new(file)) {
         Ok(plain) => Archive::new(BufReader::new(plain)).next_entry().is_ok_and(|entry| entry.is_some()),
-        Err(Wrong::Archive(_)) => true,
-        Err(Wrong::Source(_) | Wrong::Machine { .. }) => false,
+        Err(_) => false,
     }
 }
 
