@@ -228,7 +228,8 @@ async fn clear_repository(tx: &mut Tx<'_>, review: &Review, now: Timestamp) -> R
         more = !blobs.is_empty();
     }
     if more {
-        reviews::put_off(tx, review, now).await?;
+        // Due again at once.
+        reviews::put_off(tx, review, Timestamp(0)).await?;
         return Ok(freed);
     }
     reviews::end(tx, review).await?;
