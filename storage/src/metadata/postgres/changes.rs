@@ -16,6 +16,9 @@ use crate::{SharedClock, Timestamp};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOK_TIME: Duration = Duration::from_secs(2);
+/// The same for the first look, before there is anything to be believed: a busy database is no reason not to
+/// start.
+pub(super) const FIRST_LOOK_TIME: Duration = Duration::from_secs(20);
 
 /// Counts a transaction that changed what others keep in memory.
 pub(super) async fn count(tx: &mut Tx<'_>) -> Result<(), Fault> {
@@ -30,8 +33,8 @@ pub(super) async fn count(tx: &mut Tx<'_>) -> Result<(), Fault> {
     tx.run("UPDATE generation SET value = value + 1", args![]).await
 }
 
-/// How many such transactions there were; sets `clock`, too.
-pub(super) async fn look(pool: &Pool, clock: &SharedClock) -> Result<i64, Fault> {
+/// How many such transactions there were, if the database says so in `time`; sets `clock`, too.
+pub(super) async fn look(pool: &Pool, clock: &SharedClock, time: Duration) -> Result<i64, Fault> {
     let looking = async {
         let client = pool.get().await.map_err(Failure::from)?;
         let sql =
@@ -42,8 +45,8 @@ pub(super) async fn look(pool: &Pool, clock: &SharedClock) -> Result<i64, Fault>
         clock.follow(asked_at, Timestamp(row.try_get(1)?));
         Ok(row.try_get(0)?)
     };
-    let late = |_| Failure::new(format!("it did not answer within {} s", LOOK_TIME.as_secs()), Remedy::Wait);
-    let looked: Result<i64, Failure> = timeout(LOOK_TIME, looking).await.map_err(late).flatten();
+    let late = |_| Failure::new(format!("it did not answer within {} s", time.as_secs()), Remedy::Wait);
+    let looked: Result<i64, Failure> = timeout(time, looking).await.map_err(late).flatten();
     looked.or_fault(|| "looking for what other processes changed".to_owned())
 }
 
@@ -54,7 +57,7 @@ pub(super) async fn follow(pool: Pool, clock: SharedClock, observer: Observer, m
     let mut blind = false;
     loop {
         tick.tick().await;
-        match look(&pool, &clock).await {
+        match look(&pool, &clock, LOOK_TIME).await {
             Ok(now) => {
                 if blind {
                     info!("PostgreSQL answers again");

@@ -73,7 +73,7 @@ impl Postgres {
         // Its own connection: however busy the others are, changes are seen in time.
         let beside = pool::open(&url, 1)?;
         schema::bring_up_to_date(&beside, &url).await?;
-        let seen = changes::look(&beside, &clock).await?;
+        let seen = changes::look(&beside, &clock, changes::FIRST_LOOK_TIME).await?;
         let mut following = JoinSet::new();
         following.spawn(changes::follow(beside, clock, Arc::clone(&observer), seen));
         Ok(Self { pool: pool::open(&url, connections)?, observer, _following: following })
