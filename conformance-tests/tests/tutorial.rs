@@ -46,7 +46,9 @@ fn the_tutorial_works_word_for_word() {
     assert!(expected.len() > 5, "the page says what its commands print");
     fs::write(path("page.sh"), script).expect("writing the script");
     let search = format!("{}:{}", path("bin").display(), std::env::var("PATH").expect("a PATH"));
-    let run = Program::new("unshare").args(["--net", "bash", "-e"]).arg(path("page.sh"));
+    // What the page leaves running when it fails ends with it.
+    let alone = ["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-e"];
+    let run = Program::new("unshare").args(alone).arg(path("page.sh"));
     let ended =
         run.home(&path("home")).env("PATH", &search).current_dir(&path("work")).deadline(PATIENCE).succeeds();
     for (number, expected) in expected.iter().enumerate() {

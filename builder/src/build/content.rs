@@ -76,12 +76,7 @@ fn one(
         }
     }
     if kind.is_dir() {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&from).at("reading", path)? {
-            names.push(entry.at("reading", path)?.file_name());
-        }
-        names.sort();
-        for name in names {
+        for name in selection.source.entries(path)? {
             let (path, components) = (path.join(&name), components.join(&name));
             let (meant, above) = selection.enter(above, &path, &components);
             if meant != Meant::No {

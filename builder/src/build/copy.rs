@@ -166,12 +166,7 @@ impl<'c> Copier<'c> {
                 target: target.to_owned(),
                 made: meant == Meant::Yes,
             });
-            let mut names = Vec::new();
-            for entry in fs::read_dir(&from).at("reading", path)? {
-                names.push(entry.at("reading", path)?.file_name());
-            }
-            names.sort();
-            for name in names {
+            for name in self.selection.source.entries(path)? {
                 let (path, components) = (path.join(&name), components.join(&name));
                 let (meant, above) = self.selection.enter(above, &path, &components);
                 if meant != Meant::No {

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use berth_oci::{Algorithm, Digest};
 
-/// How many files are remembered, those of the last builds first.
-const MOST: usize = 500_000;
+/// How many files are remembered, those of the last build first.
+const MOST: usize = 200_000;
 /// A file that changed so shortly before it was looked at may change again without its times showing it.
 const UNSURE: Duration = Duration::from_secs(2);
 

@@ -270,7 +270,8 @@ impl<'m> Mounting<'m> {
         Err(Wrong::new("every copy of the cache is used"))
     }
 
-    /// Waits before another look at a lock. Whoever waits in the kernel instead doesn't hear that the build is stopped.
+    /// Waits before another look at a lock: who waits for it in the kernel doesn't hear that the build is
+    /// stopped.
     fn wait(&self) -> Result<(), Wrong> {
         if self.stop.is_asked() {
             return Err(Wrong::Stopped);

@@ -1,5 +1,6 @@
 //! Where files are copied from: the context without what `.dockerignore` leaves out, or a file system.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -94,13 +95,18 @@ impl Source {
 
     /// The names in a folder, sorted; those that are no UTF-8 are matched by nothing.
     fn names(&self, folder: &Path) -> Result<Vec<String>, Wrong> {
-        let path = self.root.join(folder);
-        if !inside::look(&path).at("reading", folder)?.is_some_and(|found| found.is_dir()) {
+        let found = inside::look(&self.root.join(folder)).at("reading", folder)?;
+        if !found.is_some_and(|found| found.is_dir()) {
             return Ok(Vec::new());
         }
+        Ok(self.entries(folder)?.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    }
+
+    /// The names of what is in a folder, in order.
+    pub(super) fn entries(&self, folder: &Path) -> Result<Vec<OsString>, Wrong> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(&path).at("reading", folder)? {
-            names.extend(entry.at("reading", folder)?.file_name().into_string());
+        for entry in fs::read_dir(self.root.join(folder)).at("reading", folder)? {
+            names.push(entry.at("reading", folder)?.file_name());
         }
         names.sort();
         Ok(names)

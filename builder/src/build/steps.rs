@@ -28,7 +28,7 @@ use crate::image::{CommandStep, Draft, Step};
 use crate::plan::{Origin, Plan, PlannedStep, Written};
 
 /// What the keys of steps begin with: another version of this makes other layers.
-const VERSION: &str = "berth build 1";
+const VERSION: &str = "berth build 2";
 
 /// What all stages of a build share.
 pub(super) struct Builder<'b> {

@@ -90,19 +90,3 @@ fn what_is_built_is_for_root_alone_until_it_is_run() {
         }
     }
 }
-
-/// As BuildKit has it: the context is the root of every path and of every link in it.
-#[test]
-fn nothing_outside_of_the_context_is_copied() {
-    let workshop = Workshop::new();
-    fs::write(workshop.path("outside"), "outside").unwrap();
-    let outside = workshop.path("outside");
-    std::os::unix::fs::symlink(&outside, workshop.context().join("leak")).unwrap();
-    std::os::unix::fs::symlink("..", workshop.context().join("up")).unwrap();
-    for source in ["../outside", "/../outside", "leak", "up/outside", "up/../../outside"] {
-        workshop.fails(&format!("FROM {BASE}\nCOPY {source} /x\n")).says("Dockerfile line 2: ");
-    }
-    // A folder's links are copied as links.
-    workshop.make(&format!("FROM {BASE}\nCOPY . /all/\n"));
-    assert_eq!(workshop.image().at("all/leak").content, outside.display().to_string());
-}

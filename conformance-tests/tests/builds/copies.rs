@@ -79,8 +79,10 @@ fn nothing_outside_of_the_context_can_be_copied() {
     let context = workshop.context();
     symlink("../outside", context.join("link")).unwrap();
     symlink("/etc", context.join("folder")).unwrap();
+    symlink("..", context.join("up")).unwrap();
     symlink("/inside", context.join("absolute")).unwrap();
-    for source in ["../outside", "link", "folder/passwd", "/etc/passwd", "folder"] {
+    let named = ["../outside", "/../outside", "link", "folder/passwd", "/etc/passwd", "folder"];
+    for source in named.into_iter().chain(["up/outside", "up/../../outside"]) {
         workshop.fails(&format!("FROM scratch\nCOPY {source} /x\n")).says("is not in the context");
     }
     // A link in a folder is copied as it is, and one that is named is followed within the context.

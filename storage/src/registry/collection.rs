@@ -18,8 +18,8 @@ const AT_A_TIME: usize = 16;
 
 impl<B: BlobStore> Registry<B> {
     /// Looks at all that is due now; what becomes due meanwhile is left to the next time, or pushing without
-    /// end would keep everything else from being swept. One thing that can't be looked at is tried again some minutes later
-    /// and never stops the others; of several processes each takes what the others leave.
+    /// end would keep everything else from being swept. One thing that can't be looked at is tried again some
+    /// minutes later and never stops the others; of several processes each takes what the others leave.
     pub(super) async fn collect(&self) -> Result<Freed, Error> {
         let (mut freed, began) = (Freed::default(), self.now());
         loop {
