@@ -29,14 +29,18 @@ impl Keeper {
     }
 
     fn back_up(&self, berth: &Berth, flags: &str) -> Outcome {
+        let outcome = self.tries_to_back_up(berth, flags).succeeds();
+        outcome.says("keep the master key");
+        outcome
+    }
+
+    fn tries_to_back_up(&self, berth: &Berth, flags: &str) -> Program {
         let home = self.folder.path();
         let login =
             Program::new(binary::berth()).home(home).args(["login", "-u", "admin", "--password-stdin"]);
         login.arg(berth.host()).stdin(ADMIN_PASSWORD).succeeds();
         let command = format!("backup {flags} {}", self.backup().display());
-        let outcome = berth.admin_command(home, &command).deadline(PATIENCE).succeeds();
-        outcome.says("keep the master key");
-        outcome
+        berth.admin_command(home, &command).deadline(PATIENCE)
     }
 
     fn restore(&self, berth: &Berth) -> Program {
@@ -111,7 +115,7 @@ async fn what_was_acknowledged_before_a_backup_pulls_whole_after_a_restore_from_
         let pushed = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(pushing));
         (pushed, backing_up.join().expect("backing up"))
     });
-    outcome.says("every digest verified");
+    outcome.says(" copied");
     assert!(pushed.iter().sum::<u64>() > 0, "nothing was pushed meanwhile");
 
     keeper.keep_key(&berth);
@@ -216,4 +220,52 @@ async fn a_backup_that_was_not_finished_is_not_restored() {
     fs::remove_file(keeper.backup().join("backup.json")).expect("an unfinished backup");
     let refused = keeper.restore(&berth).fails();
     refused.says("holds no whole backup");
+}
+
+#[tokio::test]
+async fn a_journal_of_the_lost_database_is_not_played_into_the_restored_one() {
+    let (keeper, mut berth) = (Keeper::new(), Options::default().stores(ONE_MACHINE).start());
+    let before = push(&berth.admin(), 1).await;
+    keeper.back_up(&berth, "");
+    push(&berth.admin(), 2).await;
+    keeper.keep_key(&berth);
+    berth.kill();
+    let registry = berth.data().join("registry");
+    fs::remove_file(registry.join("metadata.db")).expect("losing the database");
+    let left = registry.join("metadata.db-wal");
+    assert!(left.exists(), "a killed server leaves its journal");
+    keeper.restore(&berth).fails().says("metadata.db-wal is left of another database");
+    fs::remove_file(left).expect("moving it away");
+    let _ = fs::remove_file(registry.join("metadata.db-shm"));
+    keeper.restore(&berth).succeeds();
+    keeper.bring_key(&berth);
+    berth.start_again();
+    is_whole(&berth.admin().reconnected(), &before).await;
+}
+
+#[tokio::test]
+async fn a_backup_without_copies_is_not_restored_beside_a_blob_store_that_never_had_any() {
+    let (keeper, mut berth) = (Keeper::new(), Options::default().stores(ONE_MACHINE).start());
+    push(&berth.admin(), 1).await;
+    keeper.back_up(&berth, "");
+    berth.kill();
+    fs::remove_dir_all(berth.data()).expect("losing the data folder");
+    keeper.restore(&berth).fails().says("this blob store never belonged to a database");
+}
+
+#[tokio::test]
+async fn a_backup_that_fails_leaves_the_earlier_one_whole() {
+    let (keeper, mut berth) = (Keeper::new(), Options::default().stores(ONE_MACHINE).start());
+    push(&berth.admin(), 1).await;
+    keeper.back_up(&berth, "--blobs");
+    let about = || fs::read(keeper.backup().join("backup.json")).expect("what the backup is");
+    let earlier = about();
+    let second = push(&berth.admin(), 2).await;
+    // Where its copy would go stands something else.
+    let hex = second.layer.digest.strip_prefix("sha256:").expect("sha256").to_owned();
+    let folder = keeper.backup().join("blobs/sha256").join(&hex[..2]);
+    fs::create_dir_all(folder.join(&hex).join("x")).expect("a folder in the way");
+    keeper.tries_to_back_up(&berth, "--blobs").fails();
+    assert_eq!(about(), earlier);
+    assert!(berth.stop().success());
 }

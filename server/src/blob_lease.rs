@@ -26,7 +26,7 @@ impl BlobLease {
     /// # Errors
     /// [`Error::BlobsElsewhere`] when another folder has it.
     pub(crate) async fn take(records: Records, folder: &DataFolder, clock: Clock) -> Result<Self, Error> {
-        let (holder, shown) = (folder.id().to_owned(), presence::name(folder));
+        let (holder, shown) = (presence::holder(folder), presence::name(folder));
         let lease = Lease { name: "local blobs".into(), holder, shown, lasts: LASTS };
         match records.lease(lease.clone(), clock()).await? {
             Leased::Yes => Ok(Self { records, lease, clock }),

@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use crate::error::Error;
+use crate::presence;
 use crate::state::App;
 
 /// Held by one of the servers that run on a database.
@@ -44,7 +45,7 @@ pub(crate) async fn keep(app: App, mut stopped: watch::Receiver<()>) {
 
 /// The lease as whoever has this data folder asks for it.
 pub(crate) fn lease(folder: &DataFolder) -> Lease {
-    let holder = folder.id().to_owned();
+    let holder = presence::holder(folder);
     Lease { name: LEASE.into(), shown: holder.clone(), holder, lasts: LASTS }
 }
 

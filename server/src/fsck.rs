@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use berth_storage::{DataFolder, Depth, Fault, FullSpeed, Inspection, Leased, NoTelemetry, Remedies};
 
+use tracing::warn;
+
 use crate::config::{Config, MetadataUrl};
 use crate::epoch;
 use crate::error::Error;
@@ -68,6 +70,8 @@ pub(crate) async fn alone<T>(
         done = work => done,
         lost = holding => Err(lost),
     };
-    records.give_back(lease.name, lease.holder.clone()).await?;
+    if let Err(error) = records.give_back(lease.name, lease.holder.clone()).await {
+        warn!(%error, "the lease of the epoch stays until it runs out");
+    }
     done
 }

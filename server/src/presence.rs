@@ -20,14 +20,24 @@ const LASTS: Duration = Duration::from_secs(60);
 
 /// How people know the server with this data folder.
 pub(crate) fn name(folder: &DataFolder) -> String {
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}, {}", host.trim(), folder.path("").display())
+    format!("{}, {}", hostname(), folder.path("").display())
+}
+
+/// Who that is in the database: the same after a kill, and another one than a copy of the folder on another
+/// machine.
+pub(crate) fn holder(folder: &DataFolder) -> String {
+    let place = fs::canonicalize(folder.path("")).unwrap_or_else(|_| folder.path(""));
+    format!("{} {} {}", folder.id(), hostname(), place.display())
+}
+
+fn hostname() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 /// Says so, again and again, until the server stops.
 pub(crate) async fn keep(app: App, shown: String, mut stopped: watch::Receiver<()>) {
     let records = app.registry.records();
-    let holder = app.folder.id().to_owned();
+    let holder = holder(&app.folder);
     let lease = Lease { name: format!("{PREFIX}{holder}").into(), shown, holder, lasts: LASTS };
     if let Err(error) = records.forget_leases(app.registry.now()).await {
         warn!(%error, "leases that ran out stay for now");
@@ -59,7 +69,7 @@ pub(crate) async fn refuse_running(
     folder: &DataFolder,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let killed = folder.id().to_owned();
+    let killed = holder(folder);
     records.give_back(format!("{PREFIX}{killed}").into(), killed).await?;
     let servers = records.holders(PREFIX, now).await?;
     if servers.is_empty() {

@@ -65,7 +65,15 @@ fn put_in_place(snapshot: &Path, database: &Path) -> Result<(), Error> {
     }
     let copying =
         |error| Fault::new(format!("copying {} to {}", snapshot.display(), database.display()), error);
+    if let Some(journal) = journals(database).into_iter().find(|journal| journal.exists()) {
+        let why = format!("{} is left of another database; move it away, too", journal.display());
+        return Err(Fault::because(format!("restoring {}", database.display()), why).into());
+    }
     let copy = database.with_extension("restoring");
+    for journal in journals(&copy).into_iter().filter(|journal| journal.exists()) {
+        // Of a copy that was interrupted: SQLite would play it into this one.
+        fs::remove_file(journal).map_err(copying)?;
+    }
     fs::copy(snapshot, &copy).map_err(copying)?;
     mark_restoring(&copy)?;
     let finish = || -> io::Result<()> {
@@ -74,4 +82,13 @@ fn put_in_place(snapshot: &Path, database: &Path) -> Result<(), Error> {
         fs::File::open(database.parent().ok_or(io::ErrorKind::InvalidInput)?)?.sync_all()
     };
     Ok(finish().map_err(copying)?)
+}
+
+/// What SQLite keeps beside a database, and would play into whatever stands in that one's place.
+fn journals(database: &Path) -> [PathBuf; 3] {
+    ["-wal", "-shm", "-journal"].map(|end| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(end);
+        path.into()
+    })
 }

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use crate::config::ScrubConfig;
 use crate::error::Error;
+use crate::presence;
 use crate::state::App;
 
 /// How often somebody who rests looks whether there is something to do.
@@ -18,7 +19,7 @@ const LASTS: Duration = Duration::from_secs(60);
 
 /// Scrubs, again and again; of several processes one does.
 pub(crate) async fn keep(app: App, config: ScrubConfig, mut stopped: watch::Receiver<()>) {
-    let holder = app.folder.id().to_owned();
+    let holder = presence::holder(&app.folder);
     let lease = Lease { name: "scrub".into(), shown: holder.clone(), holder, lasts: LASTS };
     let mut throttle = Throttle::to(config.bytes_per_second);
     let mut tick = interval(LOOK_EVERY.min(config.every).max(Duration::from_millis(100)));
@@ -46,7 +47,7 @@ pub(crate) async fn keep(app: App, config: ScrubConfig, mut stopped: watch::Rece
 
 /// Scrubs until the round is over, if nobody else does.
 async fn scrub(app: &App, config: &ScrubConfig, lease: &Lease, throttle: &mut Throttle) -> Result<(), Error> {
-    while holds(app, lease).await? {
+    while app.registry.scrub_is_due(config.every).await? && holds(app, lease).await? {
         let scrubbed = tokio::select! {
             scrubbed = app.registry.scrub(config.every, throttle) => scrubbed?,
             lost = keep_holding(app, lease) => return lost,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::Json;
 use axum::body::Body;
@@ -77,23 +77,40 @@ pub(crate) struct Asked {
     ),
 )]
 pub(crate) async fn database(_: Manager, State(app): State<App>) -> Result<Response, Problem> {
-    let _one = ONE.lock().await;
-    let path = app.folder.path("snapshot.db");
-    // What a killed server may have left.
-    remove(&path)?;
-    let snapshot = app.registry.snapshot(&path).await.map_err(Error::from)?;
-    if let Snapshot::Point(lsn) = snapshot {
-        return Ok(Json(DatabasePoint { lsn }).into_response());
-    }
-    let opened = File::open(&path).await;
-    // It lives for as long as it is read.
-    remove(&path)?;
-    let file = opened.map_err(|error| reading(&path, error))?;
+    // Goes on when nobody waits for the answer any more: the file must go.
+    let taking = tokio::spawn(take(app));
+    let taken = taking.await.map_err(|error| Error::from(Fault::new("taking a snapshot", error)))??;
+    let (file, path) = match taken {
+        Taken::Database(file, path) => (file, path),
+        Taken::Point(lsn) => return Ok(Json(DatabasePoint { lsn }).into_response()),
+    };
     let size = file.metadata().await.map_err(|error| reading(&path, error))?.len();
     let mut response = Response::new(Body::from_stream(pieces(file)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(SQLITE));
     response.headers_mut().insert(CONTENT_LENGTH, size.into());
     Ok(response)
+}
+
+/// A snapshot, which takes no room any more once nobody reads it.
+enum Taken {
+    /// A database, and what it was called.
+    Database(File, PathBuf),
+    /// Where PostgreSQL stands.
+    Point(String),
+}
+
+async fn take(app: App) -> Result<Taken, Error> {
+    let _one = ONE.lock().await;
+    let path = app.folder.path("snapshot.db");
+    // What a killed server may have left.
+    remove(&path)?;
+    let taken = app.registry.snapshot(&path).await;
+    let opened = File::open(&path).await;
+    remove(&path)?;
+    Ok(match taken? {
+        Snapshot::Point(lsn) => Taken::Point(lsn),
+        Snapshot::File => Taken::Database(opened.map_err(|error| reading(&path, error))?, path),
+    })
 }
 
 /// Blobs in the order of their digests; the next page is after the last one's.

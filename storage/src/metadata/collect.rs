@@ -46,26 +46,28 @@ impl std::ops::AddAssign for Freed {
 pub(crate) struct Look {
     pub(crate) review: Review,
     pub(crate) delays: Delays,
+    /// What is due by then is looked at now.
+    pub(crate) began: Timestamp,
     pub(crate) now: Timestamp,
 }
 
 /// Looks at one thing; deletes it if nothing holds it and its time has come.
 pub(crate) fn look<'t>(tx: &'t mut Tx<'_>, look: &'t Look) -> BoxFuture<'t, Result<Freed, Error>> {
     Box::pin(async move {
-        let Look { review, now, .. } = look;
+        let Look { review, began, now, .. } = look;
         if !reviews::still_stands(tx, review).await? {
             return Ok(Freed::default());
         }
         match (review.kind, &review.digest) {
             (Kind::Manifest, Some(digest)) => look_at_manifest(tx, look, digest).await,
             (Kind::Blob, Some(digest)) => look_at_blob(tx, review, digest, *now).await,
-            (Kind::Repository, _) | (_, None) => clear_repository(tx, review, *now).await,
+            (Kind::Repository, _) | (_, None) => clear_repository(tx, review, *began, *now).await,
         }
     })
 }
 
 async fn look_at_manifest(tx: &mut Tx<'_>, look: &Look, digest: &Digest) -> Result<Freed, Error> {
-    let Look { review, delays, now } = look;
+    let Look { review, delays, now, .. } = look;
     let repository = &review.repository;
     let sql = "SELECT repositories.name, manifests.deleted_at, manifests.untagged_at,
                       repositories.deleted_at, repositories.untagged_after
@@ -184,7 +186,12 @@ pub(super) async fn release(tx: &mut Tx<'_>, digest: &Digest, now: Timestamp) ->
 }
 
 /// Deletes some of what a removed repository held; the review stands until nothing is left.
-async fn clear_repository(tx: &mut Tx<'_>, review: &Review, now: Timestamp) -> Result<Freed, Error> {
+async fn clear_repository(
+    tx: &mut Tx<'_>,
+    review: &Review,
+    began: Timestamp,
+    now: Timestamp,
+) -> Result<Freed, Error> {
     let id = &review.repository;
     let removed = "SELECT 1 FROM repositories WHERE id = $1 AND deleted_at IS NOT NULL";
     if tx.row(removed, args![id]).await?.is_none() {
@@ -229,7 +236,7 @@ async fn clear_repository(tx: &mut Tx<'_>, review: &Review, now: Timestamp) -> R
     }
     if more {
         // Due again at once.
-        reviews::put_off(tx, review, Timestamp(0)).await?;
+        reviews::put_off(tx, review, began).await?;
         return Ok(freed);
     }
     reviews::end(tx, review).await?;

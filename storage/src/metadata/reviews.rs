@@ -167,17 +167,17 @@ pub(super) async fn all_around(
     manifests.iter().map(|row| row.parsed(0)).collect()
 }
 
-/// Takes what is due, the first first, at most `limit`: nobody else looks at it for some minutes.
+/// Takes what was due at `due`, the first first, at most `limit`: nobody else looks at it for some minutes.
 pub(crate) fn take_due<'t>(
     tx: &'t mut Tx<'_>,
-    (now, limit): &'t (Timestamp, u64),
+    (due, now, limit): &'t (Timestamp, Timestamp, u64),
 ) -> BoxFuture<'t, Result<Vec<Review>, Error>> {
     Box::pin(async move {
-        let due = "SELECT repository_id, kind, digest, cause FROM reviews
+        let sql = "SELECT repository_id, kind, digest, cause FROM reviews
                    WHERE review_after <= $1 ORDER BY review_after, kind LIMIT $2";
         let taken_until = now.after(TAKEN);
         let mut reviews = Vec::new();
-        for row in tx.rows(due, args![*now, *limit]).await? {
+        for row in tx.rows(sql, args![*due, *limit]).await? {
             let review = read(&row, taken_until)?;
             let digest = review.digest.as_ref().map_or("", Digest::as_str);
             let sql = "UPDATE reviews SET review_after = $4

@@ -13,8 +13,9 @@ use crate::{BlobStore, Timestamp};
 
 /// How many reviews are taken at a time.
 const STEP: u64 = 100;
-/// How many of them are looked at side by side: SQLite makes what comes together durable together.
-const AT_A_TIME: usize = 16;
+/// How many of them are looked at side by side: SQLite makes what comes together durable together. On PostgreSQL
+/// each takes a connection, of which requests need some.
+const AT_A_TIME: usize = 8;
 
 impl<B: BlobStore> Registry<B> {
     /// Looks at all that is due now; what becomes due meanwhile is left to the next time, or pushing without
@@ -23,14 +24,14 @@ impl<B: BlobStore> Registry<B> {
     pub(super) async fn collect(&self) -> Result<Freed, Error> {
         let (mut freed, began) = (Freed::default(), self.now());
         loop {
-            let due = self.metadata().write((began, STEP), reviews::take_due).await?;
             let now = self.now();
+            let due = self.metadata().write((began, now, STEP), reviews::take_due).await?;
             let taken = due.len() as u64;
             if taken > 0 {
                 crash_point("reviews.taken");
             }
             let looks = due.into_iter().map(|review| {
-                let look = Look { review, delays: self.shared.delays, now };
+                let look = Look { review, delays: self.shared.delays, began, now };
                 self.metadata().write(look, collect::look)
             });
             let mut looked = stream::iter(looks).buffer_unordered(AT_A_TIME);

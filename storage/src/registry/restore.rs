@@ -14,6 +14,7 @@ use tokio::io::AsyncReadExt;
 use super::scrub::Condition;
 use super::{Creation, Depth, FullSpeed, Registry, belonging, fault};
 use crate::error::{Error, Fault, OrFault};
+use crate::metadata::blobs;
 use crate::metadata::damage::{self, Adoption, Kept, Mark};
 use crate::metadata::uploads::{self, Begin};
 use crate::metadata::{restore as rows, store};
@@ -68,7 +69,7 @@ impl<B: BlobStore> Registry<B> {
     /// When the blob store is another database's, or either can't be asked.
     pub async fn restore(&self, copies: Option<&Path>) -> Result<Restored, Error> {
         self.refuse_what_is_in_use().await?;
-        self.take_blob_store().await?;
+        self.take_blob_store(copies).await?;
         self.metadata().write(self.now(), rows::end_uploads).await?;
         let mut there: HashMap<String, Item> = HashMap::new();
         let mut survey = self.shared.blobs.survey();
@@ -103,29 +104,39 @@ impl<B: BlobStore> Registry<B> {
         Ok(restored)
     }
 
-    /// Refuses an SQLite database that no restore put in place; a PostgreSQL is marked from now on.
+    /// Refuses an SQLite database that no restore put in place.
     async fn refuse_what_is_in_use(&self) -> Result<(), Error> {
-        let marked = self.metadata().read(RESTORING, store::fact).await?.is_some();
-        if marked || !self.metadata().is_a_file() {
-            self.metadata().write((RESTORING, "1".to_owned()), store::note).await?;
+        if !self.metadata().is_a_file() || self.metadata().read(RESTORING, store::fact).await?.is_some() {
             return Ok(());
         }
         Err(fault(DOING, "a store is there already; restore into an empty data folder"))
     }
 
-    /// Joins the restored database with its old blob store, or with one that never had one.
-    async fn take_blob_store(&self) -> Result<(), Error> {
+    /// Joins the restored database with its old blob store, or with one that never had one; a PostgreSQL is
+    /// marked from then on.
+    async fn take_blob_store(&self, copies: Option<&Path>) -> Result<(), Error> {
         let known = self.metadata().read(belonging::STORE_ID, store::fact).await?;
         let known = known.ok_or_else(|| fault(DOING, "the database is none that a server kept"))?;
-        let found = self.shared.blobs.note_once(belonging::STORE_ID, &known).await?;
-        if found == known {
-            return Ok(());
+        let other = |found: &str| {
+            let why = format!(
+                "the blob store belongs to another database (it has the id {found}, the backup {known}); name the \
+                 right one, or an empty one"
+            );
+            fault(DOING, &why)
+        };
+        match self.shared.blobs.fact(belonging::STORE_ID).await? {
+            Some(found) if found != known => return Err(other(&found)),
+            Some(_) => {}
+            None if copies.is_none() && self.metadata().read((), blobs::any).await? => {
+                let why = "the backup has no copies of blobs, and this blob store never belonged to a database; \
+                           name the right one";
+                return Err(fault(DOING, why));
+            }
+            None => {}
         }
-        let why = format!(
-            "the blob store belongs to another database (it has the id {found}, the backup {known}); name the \
-             right one, or an empty one"
-        );
-        Err(fault(DOING, &why))
+        self.metadata().write((RESTORING, "1".to_owned()), store::note).await?;
+        let found = self.shared.blobs.note_once(belonging::STORE_ID, &known).await?;
+        if found == known { Ok(()) } else { Err(other(&found)) }
     }
 
     /// Brings a blob from its copy; false when there is none, or it is damaged itself.

@@ -84,6 +84,12 @@ struct Round {
     done: bool,
 }
 
+impl Round {
+    fn is_due(&self, every: Duration, now: Timestamp) -> bool {
+        !self.done || Timestamp(self.began).after(every) <= now
+    }
+}
+
 impl<B: BlobStore> Registry<B> {
     /// Looks at the next blobs of this round, or of a new one if the last began long enough ago. Only one
     /// process may do it at a time; whatever interrupts it, the next step goes on from the last.
@@ -94,10 +100,10 @@ impl<B: BlobStore> Registry<B> {
     pub async fn scrub(&self, every: Duration, pace: &mut impl Pace) -> Result<Scrubbed, Error> {
         let now = self.now();
         let mut round = self.round().await?;
+        if !round.is_due(every, now) {
+            return Ok(Scrubbed::default());
+        }
         if round.done || round.began == 0 {
-            if round.done && Timestamp(round.began).after(every) > now {
-                return Ok(Scrubbed::default());
-            }
             round = Round { began: now.0, ..Round::default() };
         }
         let mut scrubbed = Scrubbed::default();
@@ -114,6 +120,14 @@ impl<B: BlobStore> Registry<B> {
         let kept = serde_json::to_string(&round).or_fault(|| "noting how far the scrub is".to_owned())?;
         self.metadata().write((SCRUB, kept), store::note).await?;
         Ok(scrubbed)
+    }
+
+    /// Whether there is something to look at, in this round or a new one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn scrub_is_due(&self, every: Duration) -> Result<bool, Error> {
+        Ok(self.round().await?.is_due(every, self.now()))
     }
 
     /// How many blobs are known to be damaged.
@@ -204,10 +218,8 @@ impl<B: BlobStore> Registry<B> {
         location: &Location,
         condition: Condition,
     ) -> Result<bool, Error> {
-        // A folder that is not mounted has lost nothing.
-        if condition == Condition::Missing
-            && self.shared.blobs.fact(super::belonging::STORE_ID).await?.is_none()
-        {
+        // A folder that is not mounted has lost nothing, nor has a disk that answers nobody.
+        if self.shared.blobs.fact(super::belonging::STORE_ID).await?.is_none() {
             return Err(fault(
                 &format!("reading blob {location}"),
                 "the whole blob store is empty; is its folder mounted, and the bucket the right one?",

@@ -89,10 +89,8 @@ impl BackupArgs {
         };
         let files = Files::of(&self.folder);
         make_folder(&self.folder)?;
-        // Whatever is there is no whole backup until it is written again.
-        remove(&files.about())?;
-        let lsn = database(remote, &files).await?;
-        let listed = list(remote, &files).await?;
+        let (lsn, database) = database(remote, &files).await?;
+        let (listed, list) = list(remote, &files).await?;
         let mut gone = 0;
         if self.blobs {
             for blob in &listed {
@@ -109,7 +107,13 @@ impl BackupArgs {
             copied: self.blobs,
         };
         let about = serde_json::to_vec_pretty(&backup).map_err(|error| Failure::new(TRIED, error))?;
-        write_whole(&files.about(), |file| file.write_all(&about))?;
+        let mut new = NewFile::beside(&files.about())?;
+        new.write(&about)?;
+        // An earlier backup is whole until now; while its files are replaced, there is none.
+        remove(&files.about())?;
+        for file in database.into_iter().chain([list, new]) {
+            file.finish()?;
+        }
         tell(&backup, gone)
     }
 }
@@ -129,28 +133,27 @@ fn tell(backup: &Backup, gone: u64) -> Result<(), Failure> {
         "berth: keep the master key, too, but elsewhere: registry/master-key in the data folder, or what \
          [auth] master_key_file names",
     );
-    let copied = if backup.copied { "copied, every digest verified" } else { "listed" };
+    let copied = if backup.copied { "copied" } else { "listed" };
     let (blobs, bytes) = (backup.blobs, backup.bytes);
     output::result(format_args!("backed up the database; {blobs} blobs ({bytes} bytes) {copied}"))
 }
 
-/// Keeps the database; where it is PostgreSQL, gives where that stands.
-async fn database(remote: &Remote, files: &Files) -> Result<Option<String>, Failure> {
+/// Brings the database; where it is PostgreSQL, where that stands.
+async fn database(remote: &Remote, files: &Files) -> Result<(Option<String>, Option<NewFile>), Failure> {
     let mut answer = remote.fetch(TRIED, Method::POST, "/backup/database").await?;
     let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok());
     if kind != Some(SQLITE) {
         let point: DatabasePoint = answer.json().await.map_err(|error| Failure::new(TRIED, error))?;
-        return Ok(Some(point.lsn));
+        return Ok((Some(point.lsn), None));
     }
     let mut file = NewFile::beside(&files.database())?;
     while let Some(piece) = next(&mut answer).await? {
         file.write(&piece)?;
     }
-    file.finish()?;
-    Ok(None)
+    Ok((None, Some(file)))
 }
 
-async fn list(remote: &Remote, files: &Files) -> Result<Vec<BackupBlob>, Failure> {
+async fn list(remote: &Remote, files: &Files) -> Result<(Vec<BackupBlob>, NewFile), Failure> {
     let (mut listed, mut after) = (Vec::<BackupBlob>::new(), String::new());
     loop {
         let page: Vec<BackupBlob> = remote.get(TRIED, &format!("/backup/blobs?after={after}")).await?;
@@ -158,13 +161,12 @@ async fn list(remote: &Remote, files: &Files) -> Result<Vec<BackupBlob>, Failure
         after.clone_from(&last.digest);
         listed.extend(page);
     }
-    write_whole(&files.list(), |file| {
-        for blob in &listed {
-            writeln!(file, "{}", serde_json::to_string(blob).map_err(io::Error::other)?)?;
-        }
-        Ok(())
-    })?;
-    Ok(listed)
+    let mut file = NewFile::beside(&files.list())?;
+    for blob in &listed {
+        let line = serde_json::to_string(blob).map_err(|error| Failure::new(TRIED, error))?;
+        file.write(format!("{line}\n").as_bytes())?;
+    }
+    Ok((listed, file))
 }
 
 /// Copies a blob unless it was copied before; false when there is none that is sound.
@@ -229,12 +231,6 @@ impl NewFile {
         };
         finish().map_err(|error| writing(&to, &error))
     }
-}
-
-fn write_whole(to: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Failure> {
-    let mut file = NewFile::beside(to)?;
-    write(&mut file.file).map_err(|error| writing(to, &error))?;
-    file.finish()
 }
 
 fn make_folder(folder: &Path) -> Result<(), Failure> {

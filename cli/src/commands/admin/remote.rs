@@ -110,12 +110,12 @@ impl Remote {
 
     /// Asks for something of any length.
     pub(super) async fn fetch(&self, tried: &str, method: Method, path: &str) -> Result<Response, Failure> {
-        Ok(self.send(tried, self.request(tried, method, path)?).await?)
+        Ok(self.send(tried, self.endless_request(tried, method, path)?).await?)
     }
 
     /// The same of what may not be there.
     pub(super) async fn fetch_if_there(&self, tried: &str, path: &str) -> Result<Option<Response>, Failure> {
-        let sent = self.request(tried, Method::GET, path)?.send().await;
+        let sent = self.endless_request(tried, Method::GET, path)?.send().await;
         let answer = sent.map_err(|error| Failure::new(tried, self.connection.describe(&error)))?;
         if answer.status() == reqwest::StatusCode::NOT_FOUND {
             return Ok(None);
@@ -141,9 +141,14 @@ impl Remote {
     }
 
     fn request(&self, tried: &str, method: Method, path: &str) -> Result<RequestBuilder, Failure> {
+        Ok(self.endless_request(tried, method, path)?.timeout(ANSWERED_WITHIN))
+    }
+
+    /// A request whose answer may take as long as it comes at all.
+    fn endless_request(&self, tried: &str, method: Method, path: &str) -> Result<RequestBuilder, Failure> {
         let url =
             self.connection.url(&format!("/api/v1{path}")).map_err(|wrong| Failure::new(tried, wrong))?;
-        let request = self.connection.client().request(method, url).timeout(ANSWERED_WITHIN);
+        let request = self.connection.client().request(method, url);
         match &self.credential {
             Credential::Password { user, password } => {
                 Ok(request.basic_auth(user, Some(password.expose_secret())))

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use berth_server::RestoredStore;
-use berth_server::config::Flags;
+use berth_server::config::{Flags, MetadataUrl};
 use clap::Args;
 
 use super::backup::{Backup, Files};
@@ -41,6 +41,16 @@ impl RestoreArgs {
         let files = Files::of(&self.folder);
         let tried = format!("restoring {} to {}", self.folder.display(), config.data.display());
         let backup = read(&files).map_err(|why| Failure::new(&tried, why))?;
+        let configured = match config.metadata.url {
+            MetadataUrl::Sqlite(_) => "sqlite",
+            MetadataUrl::Postgres(_) => "postgres",
+        };
+        if backup.database != configured {
+            let kept = &backup.database;
+            let why =
+                format!("the backup is of names in {kept}, and the configuration has them in {configured}");
+            return Err(Failure::new(tried, why));
+        }
         let copies = backup.copied.then(|| files.copies());
         let restored = berth_server::restore(&config, &files.database(), copies.as_deref()).await;
         tell(&backup, &restored.map_err(|error| Failure::new(tried, error))?)
